@@ -351,11 +351,7 @@ def _read_dot(text: str) -> Any:
 
 
 def _guard(label: str, values: dict[str, bool]) -> bool:
-    """The value of a guard such as ``a & ~b | c``."""
-    return any(
-        all(
-            part == "true" or (values[part.lstrip("~!")] != (part[0] in "~!"))
-            for part in (p.strip(" ()") for p in term.split("&"))
-        )
-        for term in label.split("|")
-    )
+    """The value of a guard such as ``~a & (b | c)``."""
+    for sign, word in {"~": " not ", "&": " and ", "|": " or "}.items():
+        label = label.replace(sign, word)
+    return bool(eval(label, {"__builtins__": {}}, {**values, "true": True, "false": False}))
