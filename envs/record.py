@@ -1,0 +1,339 @@
+"""Episode records: one JSON Lines file an episode, streamed, versioned, re-simulated.
+
+Owns the format, its writer and reader, and the check that a recorded episode is
+what the rules make of its task, seed and actions. It does not play, score or
+draw episodes.
+
+The first line is a header (task, seed, options, agent), the last one the end, and
+every line between them one step::
+
+    {"record": "stratagym episode", "version": 1, "task": {...}, "seed": 7, ...}
+    {"step": 0, "time": 0, "actions": ["boil water"], "elapsed": 1, "reward": 0.0,
+     "refusals": [null], "events": [...], "trace": [...]}
+    {"end": "terminated", "time": 12, "steps": 9, "success": true, "return": 1.0}
+
+Actions are names, None waits: they mean the same whatever order an environment
+showed them in. A file without its last line is of an episode that was cut off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from stratagym.envs.task.graph import TaskGraph
+
+RECORD = "stratagym episode"
+VERSION = 1
+
+Json = dict[str, Any]
+_HEADER = ("task", "seed", "clock", "agents")
+_STEP = {"step": int, "time": int, "elapsed": int, "actions": list, "refusals": list, "events": list}
+_EVENT = ("tick", "kind", "subtask", "agents")
+
+
+class RecordError(ValueError):
+    """A record that cannot be read; the message is one line with file and line number."""
+
+
+class RecordWriter:
+    """Write one episode line by line; the file appears under its name when it is complete.
+
+    Until ``finish`` everything stands in ``NAME.part`` beside it, so that a file
+    called ``*.jsonl`` is always a whole episode, also after a kill.
+
+    Args:
+        path: where the record shall be.
+        header: the fields of the first line, ``task``, ``seed``, ``clock`` and
+            ``agents`` (their names) among them.
+
+    Raises:
+        ValueError: if the header lacks a field.
+        OSError: if the file cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], header: Mapping[str, Any]) -> None:
+        missing = [name for name in _HEADER if name not in header]
+        if missing:
+            raise ValueError(f"record header: {', '.join(missing)} missing")
+        self.path = Path(path)
+        self._part = self.path.with_name(self.path.name + ".part")
+        self._part.parent.mkdir(parents=True, exist_ok=True)
+        self._file: IO[str] = open(self._part, "w", encoding="utf-8")  # noqa: SIM115 - closed by finish or discard
+        self._steps = 0
+        self._write({"record": RECORD, "version": VERSION, **header})
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        self._file.flush()
+
+    def step(
+        self,
+        time: int,
+        actions: Sequence[str | None],
+        *,
+        elapsed: int,
+        reward: float,
+        refusals: Sequence[str | None],
+        events: Sequence[Mapping[str, Any]],
+        trace: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Add one step.
+
+        Args:
+            time: tick before the step.
+            actions: ``[agents]`` name of the subtask that each agent named, None waits.
+            elapsed: ticks that passed.
+            reward: what the environment paid.
+            refusals: ``[agents]`` reason why an action was not accepted, or None.
+            events: what happened.
+            trace: what the agent says about its decision.
+        """
+        line: Json = {
+            "step": self._steps,
+            "time": time,
+            "actions": list(actions),
+            "elapsed": elapsed,
+            "reward": reward,
+            "refusals": list(refusals),
+            "events": list(events),
+        }
+        if trace:
+            line["trace"] = list(trace)
+        self._write(line)
+        self._steps += 1
+
+    def finish(self, end: str, *, time: int, success: bool, total: float, **more: Any) -> None:
+        """Write the last line and give the file its name.
+
+        Args:
+            end: ``terminated`` or ``truncated``.
+            time: last tick.
+            success: whether the goal was reached.
+            total: the return.
+            **more: further fields.
+        """
+        last = {"end": end, "time": time, "steps": self._steps, "success": success, "return": total}
+        self._write({**last, **more})
+        os.fsync(self._file.fileno())
+        self._file.close()
+        os.replace(self._part, self.path)
+
+    def discard(self) -> None:
+        """Drop an episode that was not finished."""
+        if not self._file.closed:
+            self._file.close()
+            self._part.unlink(missing_ok=True)
+
+    def __enter__(self) -> RecordWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One episode as read from a file.
+
+    Attributes:
+        header: the first line.
+        steps: the lines of the steps.
+        end: the last line, None if the episode was cut off.
+    """
+
+    header: Json
+    steps: tuple[Json, ...]
+    end: Json | None
+
+
+def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, Json]]:
+    """Yield ``(line number, object)`` of a JSON Lines file, one at a time.
+
+    Raises:
+        RecordError: if a line is not a JSON object, or the file not text.
+        OSError: if the file cannot be read.
+    """
+    with open(path, encoding="utf-8") as lines:
+        try:
+            for number, line in enumerate(lines, 1):
+                try:
+                    value = json.loads(line)
+                except (ValueError, RecursionError):
+                    raise RecordError(f"{path}, line {number}: not JSON") from None
+                if not isinstance(value, dict):
+                    raise RecordError(f"{path}, line {number}: not a JSON object")
+                yield number, value
+        except UnicodeDecodeError:
+            raise RecordError(f"{path}: not a text file") from None
+
+
+def _checked_header(path: object, line: Json) -> Json:
+    """Return the header or say what is wrong with it."""
+    if line.get("record") != RECORD:
+        raise RecordError(f"{path}, line 1: not an episode record (no 'record': '{RECORD}')")
+    if line.get("version") != VERSION:
+        raise RecordError(
+            f"{path}, line 1: version {line.get('version')!r}, but this release reads version {VERSION}"
+        )
+    for name, kind in (("task", dict), ("seed", int), ("clock", str), ("agents", list)):
+        if not isinstance(line.get(name), kind):
+            raise RecordError(f"{path}, line 1: '{name}' is missing or not a {kind.__name__}")
+    return line
+
+
+def _checked_step(path: object, number: int, line: Json, index: int, agents: int) -> Json:
+    """Return the line of a step or say what is wrong with it."""
+    for name, kind in _STEP.items():
+        if not isinstance(line.get(name), kind) or isinstance(line[name], bool):
+            raise RecordError(f"{path}, line {number}: '{name}' is missing or not a {kind.__name__}")
+    if line["step"] != index:
+        raise RecordError(f"{path}, line {number}: step {line['step']}, but {index} is next")
+    for name in ("actions", "refusals"):
+        if len(line[name]) != agents or not all(x is None or isinstance(x, str) for x in line[name]):
+            raise RecordError(f"{path}, line {number}: '{name}' is not one name or null for each agent")
+    for event in line["events"]:
+        if not isinstance(event, dict) or any(name not in event for name in _EVENT):
+            raise RecordError(f"{path}, line {number}: an event lacks one of {', '.join(_EVENT)}")
+    return line
+
+
+def read_record(path: str | os.PathLike[str]) -> Record:
+    """Read a whole record.
+
+    Raises:
+        RecordError: if it is not one, in one line that names the file and the place.
+        OSError: if the file cannot be read.
+    """
+    header: Json | None = None
+    steps: list[Json] = []
+    end: Json | None = None
+    for number, line in read_lines(path):
+        if header is None:
+            header = _checked_header(path, line)
+        elif end is not None:
+            raise RecordError(f"{path}, line {number}: something follows the end of the episode")
+        elif "end" in line:
+            for name, kind in (("time", int), ("steps", int), ("success", bool)):
+                if not isinstance(line.get(name), kind):
+                    raise RecordError(f"{path}, line {number}: '{name}' is missing or not a {kind.__name__}")
+            if line["steps"] != len(steps):
+                raise RecordError(f"{path}, line {number}: {line['steps']} steps, but {len(steps)} were read")
+            end = line
+        else:
+            steps.append(_checked_step(path, number, line, len(steps), len(header["agents"])))
+    if header is None:
+        raise RecordError(f"{path}: empty")
+    return Record(header, tuple(steps), end)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What re-simulating a record found.
+
+    Attributes:
+        agrees: whether everything recorded is what the rules make of it.
+        steps: how many steps were compared.
+        events: how many events were compared.
+        difference: the first difference in one line, None if there is none.
+    """
+
+    agrees: bool
+    steps: int
+    events: int
+    difference: str | None = field(default=None)
+
+
+def plain_event(event: Mapping[str, Any] | Sequence[Any]) -> tuple[int, str, str | None, tuple[int, ...]]:
+    """Return an event as ``(tick, kind, subtask, agents)``, whether it came as a mapping or as a sequence."""
+    tick, kind, subtask, agents = (
+        [event[name] for name in _EVENT] if isinstance(event, Mapping) else list(event)
+    )
+    return int(tick), str(kind), subtask, tuple(int(a) for a in agents)
+
+
+def verify(record: Record) -> Verdict:
+    """Play a record's actions again, one tick after the other, and compare.
+
+    Compared are every event with its tick, the clock after each step, whether the
+    episode ended when it did, the success, and (where the file's rewards were paid)
+    the return. The kernel is stepped by single ticks whatever clock the episode was
+    played under, since all three must give the same trajectory.
+
+    Raises:
+        ValueError: if the task in the header does not load.
+    """
+    from stratagym.envs.task.simulate import Simulator
+    from stratagym.envs.task.spec import load_task
+
+    graph: TaskGraph = load_task(record.header["task"]).graph
+    if len(graph.agents) != len(record.header["agents"]):
+        return Verdict(False, 0, 0, "the task has another number of agents than the record")
+    index = {name: i for i, name in enumerate(graph.names)}
+    wait = len(graph.subtasks)
+    sim = Simulator(graph, record.header["seed"])
+    compared = 0
+    for k, step in enumerate(record.steps):
+        where = f"step {k}"
+        if sim.over is not None:
+            return Verdict(False, k, compared, f"{where}: the episode was over at tick {sim.time}")
+        if sim.time != step["time"]:
+            return Verdict(False, k, compared, f"{where}: at tick {step['time']}, re-simulated {sim.time}")
+        unknown = [name for name in step["actions"] if name is not None and name not in index]
+        if unknown:
+            return Verdict(False, k, compared, f"{where}: no subtask is called {unknown[0]!r}")
+        actions = [wait if name is None else index[name] for name in step["actions"]]
+        events = [plain_event(e) for e in sim.step(actions)]
+        until = step["time"] + step["elapsed"]
+        while sim.time < until and sim.over is None:
+            events += [plain_event(e) for e in sim.step([wait] * len(graph.agents))]
+        expected = [plain_event(e) for e in step["events"]]
+        if events != expected:
+            return Verdict(False, k, compared, f"{where}: {_first_difference(expected, events)}")
+        if sim.time != until:
+            return Verdict(False, k, compared, f"{where}: ended at tick {until}, re-simulated {sim.time}")
+        compared += len(expected)
+    return _verify_end(record, sim, compared)
+
+
+def _first_difference(recorded: Sequence[Any], simulated: Sequence[Any]) -> str:
+    """Return one line on where two lists of events part."""
+    for a, b in zip(recorded, simulated, strict=False):
+        if a != b:
+            return f"recorded {_words(a)}, re-simulated {_words(b)}"
+    if len(recorded) > len(simulated):
+        return f"recorded {_words(recorded[len(simulated)])}, which does not happen"
+    return f"{_words(simulated[len(recorded)])} happens, but was not recorded"
+
+
+def _words(event: tuple[int, str, str | None, tuple[int, ...]]) -> str:
+    tick, kind, subtask, agents = event
+    who = f" by agent {', '.join(map(str, agents))}" if agents else ""
+    return f"'{kind}'{f' of {subtask!r}' if subtask else ''}{who} at tick {tick}"
+
+
+def _verify_end(record: Record, sim: Any, compared: int) -> Verdict:
+    """Compare the end of the episode."""
+    steps = len(record.steps)
+    if record.end is None:
+        return Verdict(False, steps, compared, f"the record breaks off after step {steps - 1}")
+    pairs = [
+        ("end", record.end["end"], sim.over),
+        ("last tick", record.end["time"], sim.time),
+        ("success", record.end["success"], bool(sim.success)),
+    ]
+    for name, recorded, simulated in pairs:
+        if recorded != simulated:
+            return Verdict(False, steps, compared, f"{name}: recorded {recorded}, re-simulated {simulated}")
+    if record.header.get("reward") == "task":
+        total = float(record.end.get("return", 0.0))
+        if abs(total - sim.paid) > 1e-6 * max(1.0, abs(sim.paid)):
+            return Verdict(False, steps, compared, f"return: recorded {total}, re-simulated {sim.paid}")
+    return Verdict(True, steps, compared)
