@@ -219,6 +219,21 @@ def time_arena(rows: Sequence[Mapping[str, Any]]) -> TimeArena:
     )
 
 
+def paid(graph: TaskGraph, events: Iterable[Event]) -> float:
+    """Return the sum of the file's rewards that the successes earn, whatever ``reward=`` paid."""
+    index = {name: i for i, name in enumerate(graph.names)}
+    total = 0.0
+    settled: set[int] = set()
+    for event in events:
+        if event["kind"] != "success":
+            continue
+        subtask = graph.subtasks[index[event["subtask"]]]
+        if subtask.repeatable or subtask.pay_group not in settled:
+            total += subtask.reward
+            settled.add(subtask.pay_group)
+    return total
+
+
 def value_of(
     objective: str, *, success: bool, goal: bool, time: int, reward: float, tardiness: float, reference: float
 ) -> float:
@@ -267,16 +282,15 @@ class Interval:
     high: float | None = None
 
 
-def bootstrap(
+def resampled(
     instances: Sequence[Hashable],
     figures: Array,
     statistic: Callable[[Array], Array],
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
-    level: float = 0.95,
-) -> Interval:
-    """Return a statistic of means with its percentile bootstrap interval over instances (Efron, 1979).
+) -> Array:
+    """Return a statistic of means, of the sample itself and of bootstrap resamples (Efron, 1979).
 
     Instances are drawn with replacement and bring all their episodes along, so that
     episodes of one instance are not taken for independent ones. The same seed draws
@@ -284,15 +298,14 @@ def bootstrap(
 
     Args:
         instances: ``[episodes]`` which instance each episode played.
-        figures: ``[episodes, k]`` float, the columns whose means the statistic reads.
+        figures: ``[episodes, k]`` the columns whose means the statistic reads.
         statistic: maps means ``[r, k]`` to values ``[r]``, NaN where undefined.
         seed: of the resampling.
         resamples: how many.
-        level: coverage.
 
     Returns:
-        The interval; without ends if there are fewer than two instances, or if the
-        statistic is undefined on a fifth of the resamples.
+        ``[1 + resamples]`` the value of the sample, then those of the resamples; of
+        the sample alone if it has a single instance.
 
     Raises:
         ValueError: without episodes.
@@ -301,20 +314,33 @@ def bootstrap(
         raise ValueError("no episode to resample")
     order: dict[Hashable, int] = {}
     group = np.array([order.setdefault(instance, len(order)) for instance in instances])
+    whole = statistic(figures.mean(axis=0, keepdims=True))
+    if len(order) < 2:
+        return whole
     count = np.bincount(group).astype(float)
     sums = np.stack([np.bincount(group, weights=column) for column in figures.T], axis=1)
-    whole = float(statistic(figures.mean(axis=0, keepdims=True))[0])
-    if math.isnan(whole):
-        return Interval(None)
-    if len(order) < 2:
-        return Interval(whole)
     rng = np.random.default_rng(seed)
     times = rng.multinomial(len(order), np.full(len(order), 1 / len(order)), size=resamples).astype(float)
-    values = statistic((times @ sums) / (times @ count)[:, None])
-    values = values[~np.isnan(values)]
-    if len(values) < 0.8 * resamples:
+    return np.concatenate([whole, statistic((times @ sums) / (times @ count)[:, None])])
+
+
+def interval(values: Array, level: float = 0.95) -> Interval:
+    """Return the percentile interval of what ``resampled`` found.
+
+    Args:
+        values: the value of the sample, then those of the resamples; NaN is undefined.
+        level: coverage.
+
+    Returns:
+        The interval; without ends if there are no resamples, or if more than a fifth of them is undefined.
+    """
+    whole, rest = float(values[0]), values[1:]
+    if math.isnan(whole):
+        return Interval(None)
+    defined = rest[~np.isnan(rest)]
+    if len(defined) == 0 or len(defined) < 0.8 * len(rest):
         return Interval(whole)
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
     return Interval(whole, float(low), float(high))
 
 

@@ -8,9 +8,10 @@ new name. It makes environments and plays none.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,17 +83,17 @@ def label_of(env_id: str, options: Mapping[str, Any]) -> str:
     return env_id + ":" + ",".join(f"{key}={_written(options[key])}" for key in sorted(options))
 
 
+def slug(label: str) -> str:
+    """Return a file name for an environment: readable, safe in a path, unique by a digest."""
+    words = re.sub(r"[^\w.=-]+", "-", label.removeprefix("stratagym/")).strip("-.")[:60]
+    return f"{words}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+
+
 def _written(value: Any) -> str:
     """Return an option as ``parse_environment`` reads it back."""
-    if isinstance(value, str):
-        return value
-    return (
-        json.dumps(value, separators=("+", ":")) if not isinstance(value, (list, tuple)) else _joined(value)
-    )
-
-
-def _joined(values: Sequence[Any]) -> str:
-    return "(" + "+".join(_written(v) for v in values) + ")"
+    if isinstance(value, (list, tuple)):
+        return "(" + "+".join(_written(v) for v in value) + ")"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _option(text: str) -> Any:
