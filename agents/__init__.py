@@ -1,1 +1,1 @@
-"""stratagym."""
+"""Agents: what plays a task, given an ``Observation`` and never an environment."""

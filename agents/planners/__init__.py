@@ -1,1 +1,1 @@
-"""stratagym."""
+"""Agents that decide without learning: dispatching rules, reward propagation, search, replay."""

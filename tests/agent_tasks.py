@@ -1,0 +1,114 @@
+"""Small task graphs and observations made by hand, for the tests of agents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from stratagym.envs.task.graph import TRUE, Agent, Duration, Gate, Item, Resource, Subtask, TaskGraph
+from stratagym.envs.task.view import AgentView, Observation, RunView, Status, TaskView, hide_times
+
+
+def subtask(name: str, duration: int = 1, **fields: Any) -> Subtask:
+    """Return a subtask with the page's defaults; ``pay_group`` must be set by ``graph``."""
+    defaults: dict[str, Any] = {
+        "attended": None,
+        "needs": TRUE,
+        "lags": (),
+        "release": 0,
+        "deadline": None,
+        "uses": (),
+        "consumes": (),
+        "requires": (),
+        "produces": (),
+        "agents": 1,
+        "skill": None,
+        "success": 1.0,
+        "attempts": None,
+        "repeatable": False,
+        "reward": 0.0,
+        "pay_group": -1,
+    }
+    return Subtask(name=name, **{**defaults, "duration": Duration("fixed", (duration,)), **fields})
+
+
+def graph(subtasks: Sequence[Subtask], gates: Sequence[Gate] = (), **fields: Any) -> TaskGraph:
+    """Return a task of these subtasks and gates; pay groups are single unless set."""
+    paid = tuple(replace(s, pay_group=i) if s.pay_group < 0 else s for i, s in enumerate(subtasks))
+    defaults: dict[str, Any] = {
+        "horizon": None,
+        "agents": (Agent("agent 0"),),
+        "skills": (),
+        "resources": (),
+        "items": (),
+        "goal": None,
+    }
+    return TaskGraph(name="by hand", subtasks=paid, gates=tuple(gates), **{**defaults, **fields})
+
+
+def resources(**capacity: int) -> tuple[Resource, ...]:
+    """Return resources by name."""
+    return tuple(Resource(name, amount) for name, amount in capacity.items())
+
+
+def items(**stock: int) -> tuple[Item, ...]:
+    """Return items by name."""
+    return tuple(Item(name, amount) for name, amount in stock.items())
+
+
+def observe(
+    task: TaskGraph,
+    eligible: Mapping[int, Sequence[int]] | Sequence[int],
+    *,
+    time: int = 0,
+    done: Sequence[int] = (),
+    running: Sequence[int] = (),
+    knowledge: str = "full",
+    stock: Mapping[str, int] | None = None,
+    succeeded: Mapping[int, int] | None = None,
+    rows: Sequence[int] | None = None,
+    lane: Any = None,
+) -> Observation:
+    """Return what an agent sees when these subtasks can be started.
+
+    Args:
+        task: the task.
+        eligible: subtask -> agents that may start it; a plain list means all agents.
+        time: the clock.
+        done: subtasks done.
+        running: subtasks running.
+        knowledge: ``full``, ``structure`` or ``none``.
+        stock: stock by item, that of the task if left out.
+        succeeded: ticks of success.
+        rows: the agents whose rows the mask has (all if left out).
+        lane: what a simulation continues from.
+    """
+    everyone = range(len(task.agents))
+    able = eligible if isinstance(eligible, Mapping) else dict.fromkeys(eligible, everyone)
+    mask = np.zeros((len(task.agents), len(task.subtasks) + 1), dtype=np.int8)
+    mask[:, -1] = 1
+    for i, agents in able.items():
+        mask[list(agents), i] = 1
+    status: list[Status] = ["locked"] * len(task.subtasks)
+    for word, members in (("eligible", able), ("done", done), ("running", running)):
+        for i in members:
+            status[i] = word  # type: ignore[call-overload]
+    ticks = succeeded or {}
+    full = knowledge == "full"
+    runs = tuple(RunView(int(i in done), None, ticks.get(i), ticks.get(i)) for i in range(len(status)))
+    view = TaskView(
+        knowledge=knowledge,  # type: ignore[arg-type]
+        time=time,
+        names=task.names,
+        status=tuple(status),
+        graph={"full": task, "structure": hide_times(task), "none": None}[knowledge],
+        runs=runs if full else (),
+        agents=tuple(AgentView(a.name, True, None, time, frozenset()) for a in task.agents),
+        free={} if knowledge == "none" else {r.name: r.capacity for r in task.resources},
+        stock={} if knowledge == "none" else (stock or {k.name: k.stock for k in task.items}),
+        lane=lane if full else None,
+    )
+    return Observation(view, mask[list(everyone if rows is None else rows)])
