@@ -61,7 +61,7 @@ def dinner(seed: int, size: Size, agents: int = 1) -> dict[str, Any]:
     family = data_beside(__file__)["family"]
     numbers = family["sizes"][size]
     rng = generator(seed, 0xC00C)
-    draft = Draft(f"dinner {seed}", rng, {k: numbers[k] for k in ("burner", "oven")}, agents)
+    draft = Draft(f"dinner {seed}", rng, numbers["kitchen"], agents, numbers["patience"])
     dishes: dict[str, str] = {}
     for dish in pick(rng, list(family["recipes"]), len(family["recipes"])):
         recipe = family["recipes"][dish]
@@ -76,7 +76,7 @@ def dinner(seed: int, size: Size, agents: int = 1) -> dict[str, Any]:
         ready = list(dishes.values())[table::tables]
         marks = {
             "after": tuple(ready),
-            "keeps": {k: between(rng, family["hot"]) for k in ready},
+            "keeps": {k: draft.kept(family["hot"]) for k in ready},
             "promise": between(rng, family["promise"]),
         }
         served.append(draft.add(f"serve table {table + 1}", 1, marks=marks, reward=len(ready)))

@@ -43,7 +43,7 @@ class Step:
         after: predecessors, all of them needed.
         wait: predecessor -> least ticks from its completion.
         keeps: predecessor -> ticks for which it keeps beyond what the witness takes.
-        promise: deadline, in ticks behind the witness's end; None for no deadline.
+        promise: deadline, in percent of the makespan behind the witness's end; None for none.
         release: first tick at which it may start.
         witness: whether the witness takes it (False for by-ways and distractors).
     """
@@ -65,12 +65,19 @@ class Draft:
         rng: the instance's generator.
         resources: name -> capacity.
         agents: how many.
+        patience: ticks added to whatever a recipe says of how long a thing keeps.
     """
 
     def __init__(
-        self, name: str, rng: np.random.Generator, resources: Mapping[str, int], agents: int = 1
+        self,
+        name: str,
+        rng: np.random.Generator,
+        resources: Mapping[str, int],
+        agents: int = 1,
+        patience: int = 0,
     ) -> None:
         self.name, self.rng, self.resources, self.agents = name, rng, dict(resources), agents
+        self.patience = patience
         self.steps: dict[str, Step] = {}
         self.items: dict[str, int] = {}
         self.tasks: dict[str, Any] = {}
@@ -106,7 +113,7 @@ class Draft:
             marks = {
                 "after": tuple(before),
                 "wait": {k: between(self.rng, step["wait"]) for k in before if "wait" in step},
-                "keeps": {k: between(self.rng, step["keeps"]) for k in before if "keeps" in step},
+                "keeps": {k: self.kept(step["keeps"]) for k in before if "keeps" in step},
             }
             fields = self._drawn(step)
             if "modes" in step:
@@ -125,6 +132,10 @@ class Draft:
             fields["attended"] = 1
         return fields | {k: dict(step[k]) for k in ("uses", "consumes", "requires", "produces") if k in step}
 
+    def kept(self, span: Sequence[int]) -> int:
+        """Draw for how many ticks something keeps, the draft's patience added."""
+        return between(self.rng, span) + self.patience
+
     def size(self) -> int:
         """Return how many subtasks there are, every mode counted."""
         return sum(len(step.fields.get("modes", "1")) for step in self.steps.values())
@@ -133,6 +144,7 @@ class Draft:
         """Place the steps, fix the windows and return the task's mapping."""
         chosen = self._place(tries)
         runs = dict(zip(chosen, self.witness, strict=True))
+        makespan = max(run.end for run in self.witness)
         subtasks = {}
         for name, step in self.steps.items():
             fields = dict(step.fields)
@@ -147,7 +159,7 @@ class Draft:
             if step.release:
                 fields["release"] = step.release
             if step.promise is not None and name in runs:
-                fields["deadline"] = runs[name].end + step.promise
+                fields["deadline"] = runs[name].end + -(-step.promise * makespan // 100)
             subtasks[name] = fields
         task: dict[str, Any] = {"name": self.name, "agents": self.agents}
         task |= {"resources": self.resources} if self.resources else {}
