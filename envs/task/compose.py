@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stratagym.envs.task import expr, ltlf
-from stratagym.envs.task.events import read_events
+from stratagym.envs.task.events import Names, read_events
 from stratagym.envs.task.families import Budget, Draft, Group, Parts, expand_subtasks, parse_needs
 from stratagym.envs.task.faults import TaskError, join, quote, suggest
 from stratagym.envs.task.gates import Gates, Literal
@@ -329,7 +329,10 @@ class Composer:
         subtasks = tuple(self.subtask(i) for i in range(len(self.drafts)))
         goal = self.goal()
         constraints = self.constraints()
-        events = read_events(self)
+        events = read_events(
+            self.spec.events or (),
+            Names(self.under, tuple(a.name for a in self.agents), self.resources, self.items),
+        )
         stocks = self.spec.items or {}
         return TaskGraph(
             name=self.spec.name or UNNAMED,
