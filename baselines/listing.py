@@ -1,0 +1,141 @@
+"""What the commands print: a task in words, a schedule as table and timeline, the catalogue.
+
+Owns the layout of ``check``, ``solve`` and ``list``, and the reading of the
+catalogue's figures. ``ranking`` measures the figures; reports of evaluations are in
+``report``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from stratagym.baselines.suites import TASK_ID, parse_environment
+from stratagym.envs.task.graph import TaskGraph
+
+CATALOGUE = Path(__file__).with_name("catalogue.json")
+"""The figures of every environment, written by ``stratagym rank``."""
+
+CELLS = 60
+"""Columns of the timeline."""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 agent``, ``2 agents``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def task_summary(task: Any) -> list[str]:
+    """Return the lines that say what a task holds."""
+    graph: TaskGraph = task.graph
+    parts = [
+        counted(len(graph.subtasks), "subtask"),
+        counted(len(graph.agents), "agent"),
+        counted(len(graph.resources), "resource"),
+        counted(len(graph.items), "item"),
+        counted(sum(not c.inline for c in graph.compositions), "composition"),
+        counted(len(graph.constraints), "constraint"),
+        counted(len(graph.events), "event"),
+    ]
+    goal = "no goal: earn what you can" if graph.goal is None else "has a goal"
+    horizon = "no horizon" if graph.horizon is None else f"horizon {graph.horizon}"
+    drawn = "random" if graph.random else "deterministic"
+    return [f"{task.name}: {', '.join(parts)}", f"{goal}; {horizon}; {drawn}; digest {task.digest}"]
+
+
+def graph_of(name: str, seed: int | None) -> TaskGraph:
+    """Return the graph of a task file, or the one that an environment picks for a seed.
+
+    Raises:
+        InputError: if the environment cannot be made.
+        TaskError: if the file is refused.
+    """
+    spec = parse_environment(name)
+    if spec.id == TASK_ID and isinstance(spec.options.get("task"), str):
+        from stratagym.envs.task.spec import load_task
+
+        return load_task(spec.options["task"]).graph
+    env = spec.make()
+    env.reset(seed=seed or 0)
+    graph: TaskGraph = env.unwrapped.task.graph
+    env.close()
+    return graph
+
+
+def solution_data(found: Any) -> dict[str, Any]:
+    """Return a solution as the JSON that ``solve --json`` prints."""
+    return {
+        "value": found.value,
+        "bound": found.bound,
+        "proved": found.proved,
+        "kind": found.kind,
+        "schedule": [
+            {"subtask": r.subtask, "agents": list(r.agents), "start": r.start, "end": r.end}
+            for r in found.schedule
+        ],
+    }
+
+
+def timeline(rows: Sequence[tuple[str, Sequence[tuple[int, int, str]]]], end: int) -> list[str]:
+    """Draw bars as text, one line a row, scaled to ``CELLS`` columns.
+
+    Args:
+        rows: for each row its name and its bars ``(start, end, name)`` in ticks.
+        end: last tick.
+    """
+    width = min(CELLS, max(1, end))
+    margin = max((len(name) for name, _ in rows), default=0)
+    lines = []
+    for name, bars in rows:
+        cells = ["·"] * width
+        for start, stop, label in bars:
+            left = start * width // max(1, end)
+            right = max(left + 1, stop * width // max(1, end))
+            text = ("▏" + label)[: right - left].ljust(right - left, "─")
+            cells[left:right] = list(text)
+        lines.append(f"{name:>{margin}} " + "".join(cells[:width]))
+    return [*lines, f"{'':>{margin}} 0{'':{max(0, width - 1 - len(str(end)))}}{end}"]
+
+
+def _rows_of(graph: TaskGraph, schedule: Sequence[Any]) -> list[tuple[str, list[tuple[int, int, str]]]]:
+    """Return the timeline's rows: what each agent attends to, then what runs by itself."""
+    attended = {s.name: s.attended for s in graph.subtasks}
+    rows: list[tuple[str, list[tuple[int, int, str]]]] = [(a.name, []) for a in graph.agents]
+    alone: list[tuple[str, list[tuple[int, int, str]]]] = []
+    for run in schedule:
+        limit = attended[run.subtask]
+        until = run.end if limit is None else min(run.end, run.start + limit)
+        for agent in run.agents if until > run.start else ():
+            rows[agent][1].append((run.start, until, run.subtask))
+        if until < run.end:
+            alone.append((run.subtask, [(until, run.end, "")]))
+    return rows + alone
+
+
+def print_solution(console: Any, graph: TaskGraph, found: Any) -> None:
+    """Print a solution: value and kind, table of runs, timeline."""
+    from rich.table import Table
+
+    value = "none found" if found.value is None else f"{found.value:g}"
+    console.print(
+        f"{graph.name}: {found.objective} {value} ({found.kind}; bound {found.bound:g})", markup=False
+    )
+    if not found.schedule:
+        return
+    table = Table("start", "end", "subtask", "agents")
+    for run in found.schedule:
+        who = ", ".join(graph.agents[a].name for a in run.agents)
+        table.add_row(str(run.start), str(run.end), run.subtask, who)
+    console.print(table)
+    for line in timeline(_rows_of(graph, found.schedule), max(run.end for run in found.schedule)):
+        console.print(line, markup=False, highlight=False)
+
+
+def read_catalogue(path: Path = CATALOGUE) -> dict[str, dict[str, Any]]:
+    """Return the measured figures by the label of the environment; nothing if there are none yet."""
+    if not path.exists():
+        return {}
+    figures: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["environments"]
+    return figures
