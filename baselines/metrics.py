@@ -150,7 +150,7 @@ def progress(graph: TaskGraph, done: frozenset[int]) -> float:
     which is TimeArena's progress score. An unreachable goal has no progress.
     """
     whole, left = work_left(graph, frozenset()), work_left(graph, done)
-    if whole == 0.0:
+    if left == 0.0:
         return 1.0
     if math.isinf(whole) or math.isinf(left):
         return 0.0
