@@ -268,11 +268,11 @@ def rename_text(text: str, new: Callable[[str], str]) -> str:
     is not a name either.
     """
     pieces: list[str] = []
-    matches = list(_TOKEN.finditer(text))
-    for i, match in enumerate(matches):
+    follows = ""
+    for match in reversed(list(_TOKEN.finditer(text))):
         piece = match.group()
         token = piece.strip()
-        follows = next((m.group().strip() for m in matches[i + 1 :] if m.group().strip()), "")
         operator = not token or token in FORBIDDEN or (follows == "(" and token.endswith("of"))
         pieces.append(piece if operator else piece.replace(token, new(token)))
-    return "".join(pieces)
+        follows = token or follows
+    return "".join(reversed(pieces))

@@ -33,16 +33,10 @@ class Gates:
         negative: list[int] = []
         used: set[Literal] = set()
         for node, sign in literals:
-            literal = (node, sign)
-            while literal in used:
-                literal = (
-                    self._gate(
-                        Gate(1, (literal[0],) if literal[1] else (), () if literal[1] else (literal[0],))
-                    ),
-                    True,
-                )
-            used.add(literal)
-            (positive if literal[1] else negative).append(literal[0])
+            while (node, sign) in used:
+                node, sign = self._gate(Gate(1, (node,)) if sign else Gate(1, (), (node,))), True
+            used.add((node, sign))
+            (positive if sign else negative).append(node)
         if count == 1 and len(used) == 1 and positive:
             return positive[0]
         return self._gate(Gate(count, tuple(sorted(positive)), tuple(sorted(negative))))

@@ -1,6 +1,6 @@
 """The fields of a task file and what values they take: pydantic models at the border.
 
-Owns types, ranges, unknown fields, and the JSON Schema made of the same models.
+Owns types, ranges and unknown fields; ``schema`` makes the JSON Schema of them.
 Every value is checked strictly (``3.0`` and ``true`` are not whole numbers); null
 counts as left out. What names mean, and how the parts fit, is for ``compose``.
 """
@@ -8,7 +8,6 @@ counts as left out. What names mean, and how the parts fit, is for ``compose``.
 from __future__ import annotations
 
 import math
-import re
 import types
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -44,8 +43,8 @@ class Refusal(ValueError):
 
 
 _DURATION = "a duration is a whole number, {uniform: [lo, hi]}, {choice: [..]} or 'world'"
-_TICKS_SCHEMA: dict[str, Any] = {"type": "integer", "minimum": 1, "exclusiveMaximum": LIMIT}
-_PAIR_SCHEMA: dict[str, Any] = {"type": "array", "items": _TICKS_SCHEMA, "minItems": 2, "maxItems": 2}
+TICKS_SCHEMA: dict[str, Any] = {"type": "integer", "minimum": 1, "exclusiveMaximum": LIMIT}
+_PAIR_SCHEMA: dict[str, Any] = {"type": "array", "items": TICKS_SCHEMA, "minItems": 2, "maxItems": 2}
 
 
 def _one_key(key: str, items: dict[str, Any]) -> dict[str, Any]:
@@ -53,9 +52,9 @@ def _one_key(key: str, items: dict[str, Any]) -> dict[str, Any]:
 
 
 _DRAWN_SCHEMAS = [
-    _TICKS_SCHEMA,
+    TICKS_SCHEMA,
     _one_key("uniform", _PAIR_SCHEMA),
-    _one_key("choice", {"type": "array", "items": _TICKS_SCHEMA, "minItems": 1}),
+    _one_key("choice", {"type": "array", "items": TICKS_SCHEMA, "minItems": 1}),
 ]
 
 
@@ -154,7 +153,6 @@ Moment = Annotated[
     PlainValidator(_moment),
     WithJsonSchema({"anyOf": _DRAWN_SCHEMAS[:2]}),
 ]
-_VALUE_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
 
 
 class Model(BaseModel):
@@ -251,32 +249,6 @@ def _agents(value: Any) -> Any:
     if not 1 <= count <= MAX_AGENTS:
         raise Refusal(f"there must be 1 to {MAX_AGENTS} agents, not {describe(count)}")
     return value
-
-
-def _composition_schema() -> dict[str, Any]:
-    children = {
-        "type": "array",
-        "minItems": 1,
-        "items": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Composition"}]},
-    }
-    nullable = {"anyOf": [children, {"type": "null"}]}
-    child = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Composition"}]}
-    times = {"anyOf": [_TICKS_SCHEMA, {"type": "null"}]}
-    tick = {"anyOf": [{"type": "integer", "minimum": 0, "exclusiveMaximum": LIMIT}, {"type": "null"}]}
-    needs = {"anyOf": [{"type": "string", "minLength": 1}, {"const": True}, {"type": "null"}]}
-    return {
-        "type": "object",
-        "properties": {
-            **dict.fromkeys(("all", "sequence", "any", "choice"), nullable),
-            "repeat": {"anyOf": [*child["anyOf"], {"type": "null"}]},
-            "times": times,
-            "needs": needs,
-            "release": tick,
-            "deadline": tick,
-        },
-        "patternProperties": {"^[0-9]+ +of$": nullable},
-        "additionalProperties": False,
-    }
 
 
 class TaskSpec(Model):
@@ -393,61 +365,3 @@ def _strip(annotation: Any) -> Any:
 
 def _inner(annotation: Any) -> list[Any]:
     return list(reversed(get_args(annotation)))
-
-
-_HOLE = {"type": "string", "pattern": r"^\{[^{}]+\}$"}
-
-
-def json_schema() -> dict[str, Any]:
-    """Return a JSON Schema (2020-12) of task files, for editors.
-
-    It knows fields, types and ranges; that names exist and parts fit together is
-    checked on load only.
-    """
-    schema = TaskSpec.model_json_schema()
-    definitions = schema["$defs"]
-    for model in (FamilySpec, AgentSpec):
-        part = model.model_json_schema()
-        definitions |= {**part.pop("$defs", {}), model.__name__: part}
-    for name in ("LagSpec", "ModeSpec"):
-        definitions[f"{name}WithHoles"] = _with_holes(definitions[name])
-    family = definitions["FamilySpec"] = _with_holes(definitions["FamilySpec"])
-    family["properties"]["foreach"] = {
-        "type": "object",
-        "minProperties": 1,
-        "additionalProperties": {"type": "array", "minItems": 1, "items": _VALUE_SCHEMA},
-    }
-    plain = SubtaskSpec.model_json_schema()
-    plain.pop("$defs", None)
-    foreach_null = {"foreach": {"type": "null"}}
-    definitions["SubtaskSpec"] = {**plain, "properties": {**plain["properties"], **foreach_null}}
-    definitions["Composition"] = _composition_schema()
-    agent = {"type": "array", "minItems": 1, "maxItems": MAX_AGENTS, "items": {"$ref": "#/$defs/AgentSpec"}}
-    count = {"type": "integer", "minimum": 1, "maximum": MAX_AGENTS}
-    schema["properties"] |= {
-        "agents": {"anyOf": [count, agent, {"type": "null"}]},
-        "subtasks": _named("SubtaskSpec", "FamilySpec"),
-        "tasks": {"anyOf": [_named("Composition"), {"type": "null"}]},
-    }
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "stratagym task"}
-
-
-def _named(*definitions: str) -> dict[str, Any]:
-    """Return the schema of a mapping from names to one of the definitions (or null, for a subtask)."""
-    options: list[dict[str, Any]] = [{"$ref": f"#/$defs/{name}"} for name in definitions]
-    if "SubtaskSpec" in definitions:
-        options.append({"type": "null"})
-    return {"type": "object", "additionalProperties": {"anyOf": options}}
-
-
-def _with_holes(node: Any) -> Any:
-    """Return the schema in which every number or switch may also be a ``{variable}``."""
-    if isinstance(node, list):
-        return [_with_holes(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    if node.get("type") in ("integer", "number", "boolean") or "enum" in node:
-        return {"anyOf": [node, _HOLE]}
-    if re.fullmatch(r"#/\$defs/(LagSpec|ModeSpec)", str(node.get("$ref"))):
-        return {"$ref": f"{node['$ref']}WithHoles"}
-    return {key: part if key == "required" else _with_holes(part) for key, part in node.items()}

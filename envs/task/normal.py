@@ -114,11 +114,8 @@ def _composition(body: Any) -> Any:
             said[" ".join(operator.split())] = children
     for key in ("times", *bindings):
         value = _text(body.get(key))
-        if (
-            value is not None
-            and not (key == "needs" and value is True)
-            and not (key == "release" and value == 0)
-        ):
+        default = {"needs": True, "release": 0}.get(key)
+        if value is not None and not _same(value, default):
             said[key] = value
     return said
 

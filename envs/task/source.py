@@ -33,7 +33,7 @@ MAX_VALUES = 500_000
 Plain = dict[str, Any]
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_RESOLVER = yaml.SafeLoader("")
+_RESOLVER: Any = yaml.SafeLoader("")
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -327,7 +327,7 @@ class _Builder:
         text: str = event.value
         if not event.implicit[0]:
             return text
-        tag = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False)).removeprefix(_YAML)
+        tag: str = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False)).removeprefix(_YAML)
         if tag == "str" and not _EXPONENT.fullmatch(text):
             return text
         if tag == "null":
