@@ -161,19 +161,14 @@ def _fitting(
     Raises:
         InputError: if they were made with other settings.
     """
+    known = {spec.label: spec for spec in specs}
     for row in rows:
-        for name, now in (
-            ("seed", settings.seed + row["episode"]),
-            ("clock", settings.clock),
-            ("knowledge", settings.knowledge),
-            ("reward", settings.reward or "default"),
-        ):
-            if row[name] != now:
-                raise InputError(
-                    f"the results there have {name} {row[name]!r}, not {now!r}: use another folder"
-                )
-    labels = {spec.label for spec in specs}
-    return [r for r in rows if r["env"] in labels and r["agent"] in names and r["episode"] < episodes]
+        if row["env"] in known:
+            written = settings.written(known[row["env"]])
+            for name, now in (("seed", settings.seed + row["episode"]), *written.items()):
+                if row[name] != now:
+                    raise InputError(f"the results there have {name} {row[name]!r}, not {now!r}")
+    return [r for r in rows if r["env"] in known and r["agent"] in names and r["episode"] < episodes]
 
 
 def _left(

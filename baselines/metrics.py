@@ -106,32 +106,29 @@ def _implied(graph: TaskGraph, i: int) -> list[Any]:
     return [lag for lag in graph.subtasks[i].lags if lag.origin == "completion" and lag.predecessors != (i,)]
 
 
-def work_left(graph: TaskGraph, done: frozenset[int]) -> float:
-    """Return the work in ticks still needed for the goal, by mean durations.
+def wanted(graph: TaskGraph, done: frozenset[int]) -> frozenset[int] | None:
+    """Return a set of subtasks which brings the goal if nothing is ever undone.
 
-    The work is that of a set of subtasks which brings the goal if nothing is ever
-    undone (the relaxed plan of the additive heuristic; Bonet and Geffner, 2001). For
-    a goal that is a conjunction the set is everything under it that is not done. In
-    a task without a goal it is everything that is not done.
+    It is the relaxed plan of the additive heuristic (Bonet and Geffner, 2001) over mean
+    durations: for a goal that is a conjunction everything under it that is not done, of
+    alternatives the cheapest. In a task without a goal it is everything that is not done.
 
     Returns:
-        Ticks; infinite if no such set exists.
+        Indices of subtasks; None if no such set exists.
     """
     n = len(graph.subtasks)
     if graph.goal is None:
-        return sum(s.duration.mean for i, s in enumerate(graph.subtasks) if i not in done)
-    if graph.goal == TRUE:
-        return 0.0
-    cost = _node_costs(graph, done)
+        return frozenset(range(n)) - done
+    cost = [*_node_costs(graph, done), 0.0]  # the last is TRUE, index -1
     if math.isinf(cost[graph.goal]):
-        return math.inf
-    wanted: set[int] = set()
+        return None
+    found: set[int] = set()
     queue = [graph.goal]
     while queue:
         node = queue.pop()
-        if node == TRUE or node in wanted or node in done:
+        if node == TRUE or node in found or node in done:
             continue
-        wanted.add(node)
+        found.add(node)
         if node < n:
             queue.append(graph.subtasks[node].needs)
             queue += [min(lag.predecessors, key=cost.__getitem__) for lag in _implied(graph, node)]
@@ -139,7 +136,13 @@ def work_left(graph: TaskGraph, done: frozenset[int]) -> float:
         gate = graph.gates[node - n]
         positive = sorted(gate.positive, key=cost.__getitem__)
         queue += positive[: max(0, gate.count - len(gate.negative))]
-    return float(sum(graph.subtasks[i].duration.mean for i in wanted if i < n))
+    return frozenset(i for i in found if i < n)
+
+
+def work_left(graph: TaskGraph, done: frozenset[int]) -> float:
+    """Return the work in ticks that is wanted for the goal; infinite if it is out of reach."""
+    subtasks = wanted(graph, done)
+    return math.inf if subtasks is None else float(sum(graph.subtasks[i].duration.mean for i in subtasks))
 
 
 def progress(graph: TaskGraph, done: frozenset[int]) -> float:

@@ -23,6 +23,7 @@ from stratagym.baselines.results import SCHEMA, Row
 from stratagym.baselines.rollout import Agent, AgentError, Episode, as_list, play
 from stratagym.baselines.suites import EnvironmentSpec, InputError, one_line, slug
 from stratagym.envs.record import RecordWriter
+from stratagym.envs.task.graph import TaskGraph
 
 PACKAGES = ("stratagym", "gymnasium", "numpy", "numba", "ortools")
 
@@ -45,10 +46,21 @@ class Settings:
     knowledge: str = "full"
     reward: str | None = None
 
-    def options(self) -> dict[str, Any]:
-        """Return the keyword arguments for ``gymnasium.make``."""
-        options = {"clock": self.clock, "knowledge": self.knowledge}
-        return options if self.reward is None else {**options, "reward": self.reward}
+    def options(self, spec: EnvironmentSpec) -> dict[str, Any]:
+        """Return the keyword arguments with which an environment is made; its own options win."""
+        options: dict[str, Any] = {"clock": self.clock, "knowledge": self.knowledge}
+        if self.reward is not None:
+            options["reward"] = self.reward
+        return {**options, **spec.options}
+
+    def written(self, spec: EnvironmentSpec) -> dict[str, Any]:
+        """Return the clock, the knowledge and the reward as rows and records name them."""
+        options = self.options(spec)
+        return {
+            "clock": options["clock"],
+            "knowledge": options["knowledge"],
+            "reward": options.get("reward", "default"),
+        }
 
 
 @functools.cache
@@ -115,7 +127,7 @@ class Player:
         if spec.label not in self._environments:
             for env in self._environments.values():
                 env.close()
-            self._environments = {spec.label: spec.make(**self.settings.options())}
+            self._environments = {spec.label: spec.make(**self.settings.options(spec))}
         return self._environments[spec.label]
 
     def agent(self, name: str) -> Agent:
@@ -165,7 +177,7 @@ class Player:
         runs = metrics.stretches(episode.events, episode.time)
         curve = metrics.progress_curve(graph, episode.events)
         busy = metrics.busy_ticks(graph, runs, episode.time)
-        objective = self._objective(graph)
+        objective = objective_of(graph, self.settings.written(spec)["reward"])
         best = reference.value if reference.value is not None else reference.bound
         earned = metrics.paid(graph, episode.events)
         value = metrics.value_of(
@@ -178,6 +190,8 @@ class Player:
             reference=best,
         )
         done = episode.success and graph.goal is not None
+        asked = metrics.wanted(graph, frozenset()) or ()
+        deadlines = {graph.subtasks[i].name for i in asked if graph.subtasks[i].deadline is not None}
         return {
             "schema": SCHEMA,
             "env": spec.label,
@@ -186,9 +200,7 @@ class Player:
             "seed": episode.seed,
             "id": spec.id,
             "options": plain(spec.options),
-            "clock": self.settings.clock,
-            "knowledge": self.settings.knowledge,
-            "reward": self.settings.reward or "default",
+            **self.settings.written(spec),
             "task": base.task.digest,
             "task_name": graph.name,
             "objective": objective,
@@ -210,17 +222,16 @@ class Player:
             "tardiness": episode.tardiness,
             "dead_end": episode.dead_end,
             "refusals": dict(sorted(episode.refusals.items())),
+            "goal": graph.goal is not None,
+            "subtasks": len(graph.subtasks),
+            "deadlines": len(deadlines),
+            "missed": len(deadlines - {e["subtask"] for e in episode.events if e["kind"] == "success"}),
             "crew": len(graph.agents),
             "idle": len(graph.agents) * episode.time - sum(busy),
             "runs": [[r.subtask, list(r.agents), r.start, r.end, r.ended] for r in runs],
             "versions": versions(),
             "git": git_revision(),
         }
-
-    def _objective(self, graph: Any) -> str:
-        if self.settings.reward == "tardiness":
-            return "tardiness"
-        return "reward" if graph.goal is None else "makespan"
 
     def _recorder(
         self, spec: EnvironmentSpec, name: str, k: int, seed: int, base: Any
@@ -232,13 +243,18 @@ class Player:
             "agent": name,
             "episode": k,
             "seed": seed,
-            "clock": self.settings.clock,
-            "knowledge": self.settings.knowledge,
-            "reward": self.settings.reward or "default",
+            **self.settings.written(spec),
             "versions": versions(),
             "git": git_revision(),
         }
         return EpisodeRecorder(self.records / f"{episode_id(spec.label, name, k)}.jsonl", header, base)
+
+
+def objective_of(graph: TaskGraph, reward: str) -> str:
+    """Return what scores an episode: tardiness where that is paid, else makespan or the file's rewards."""
+    if reward == "tardiness":
+        return "tardiness"
+    return "reward" if graph.goal is None else "makespan"
 
 
 def plain(options: Mapping[str, Any]) -> Any:

@@ -237,7 +237,7 @@ def draw_schedules(evaluation: Evaluation, folder: Path) -> list[tuple[str, str]
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     pictures = []
     for label, spec in evaluation.environments.items():
-        env = spec.make(**evaluation.settings.options())
+        env = spec.make(**evaluation.settings.options(spec))
         rows = [row for row in evaluation.rows if row["env"] == label]
         for word, row in zip(("best", "worst"), extremes(rows), strict=True):
             env.reset(seed=row["seed"])
