@@ -46,6 +46,9 @@ class Step:
         promise: deadline, in percent of the makespan behind the witness's end; None for none.
         release: first tick at which it may start.
         witness: whether the witness takes it (False for by-ways and distractors).
+        runs: how often the witness takes it.
+        mode: the mode that the witness takes; drawn, if None.
+        supplied: steps whose products it takes; they bind the witness, not the task.
     """
 
     fields: dict[str, Any]
@@ -55,6 +58,9 @@ class Step:
     promise: int | None = None
     release: int = 0
     witness: bool = True
+    runs: int = 1
+    mode: str | None = None
+    supplied: tuple[str, ...] = ()
 
 
 class Draft:
@@ -171,8 +177,8 @@ class Draft:
         return task
 
     def _place(self, tries: int) -> list[str]:
-        """Set the witness, over several choices of modes; return the names of the steps in it."""
-        names = [name for name, step in self.steps.items() if step.witness]
+        """Set the witness, over several choices of modes; return the step of each of its runs."""
+        names = [name for name, step in self.steps.items() for _ in range(step.runs) if step.witness]
         best = math.inf
         for _ in range(tries):
             jobs = self._jobs(names)
@@ -183,15 +189,24 @@ class Draft:
         return names
 
     def _jobs(self, names: Sequence[str]) -> list[Job]:
-        place = {name: k for k, name in enumerate(names)}
-        jobs = []
-        for name in names:
+        place: dict[str, int] = {}
+        jobs: list[Job] = []
+        for k, name in enumerate(names):
             step, key, fields = self.steps[name], name, self.steps[name].fields
             if "modes" in fields:
-                mode = pick(self.rng, list(fields["modes"]), 1)[0]
+                modes = list(fields["modes"])
+                mode = step.mode or pick(self.rng, modes, 1)[0]
                 key, fields = f"{name} [{mode}]", {**fields, **fields["modes"][mode]}
-            before = [*step.after, *step.wait, *step.keeps]
-            after = [(place[k], step.wait.get(k, 0)) for k in dict.fromkeys(before) if k in place]
+            before = [
+                *step.after,
+                *step.wait,
+                *step.keeps,
+                *step.supplied,
+                *([name] if name in place else []),
+            ]
+            after = [
+                (place[other], step.wait.get(other, 0)) for other in dict.fromkeys(before) if other in place
+            ]
             length = fields["duration"]
             jobs.append(
                 Job(
@@ -203,4 +218,5 @@ class Draft:
                     release=step.release,
                 )
             )
+            place[name] = k
         return jobs
