@@ -1,0 +1,74 @@
+"""Graph: random subtask graphs, of the generator and of the literature.
+
+Owns the options by which they are asked for: the ranked family (knobs by size in
+the data file), any knobs of one's own, and the published sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from stratagym.envs.domains.domain import Domain, Size, Split, TaskSource
+from stratagym.envs.domains.sources import DEFAULT_INSTANCES, data_beside, one_of, procedural
+
+SETS = ("D1", "D2", "D3", "D4", "mining", "mining whole")
+"""The published sets: Playground's four, Mining's sub-graphs, and its whole recipe graph."""
+
+
+def source(
+    size: Size = "medium",
+    split: Split = "train",
+    instances: int = DEFAULT_INSTANCES,
+    set: str | None = None,
+    costs: Literal["fixed", "drawn"] = "fixed",
+    knobs: Mapping[str, Any] | None = None,
+) -> TaskSource:
+    """Return random graphs of a size, of given knobs, or of a published set.
+
+    Args:
+        size: of the family.
+        split: of the family or set.
+        instances: how many graphs.
+        set: one of ``SETS``.
+        costs: with ``set``, whether durations are fixed for a graph or drawn at each start.
+        knobs: knobs that replace those of the size.
+
+    Raises:
+        ValueError: if an option has a wrong value, or the knobs contradict each other.
+    """
+    from stratagym.envs.domains.playground import mining, playground
+    from stratagym.envs.task.generate import generate
+    from stratagym.envs.task.knobs import Knobs, knob_names
+
+    one_of("costs", costs, ("fixed", "drawn"))
+    if set is not None:
+        one_of("set", set, SETS)
+        if knobs:
+            raise ValueError("knobs: a published set has none")
+        data, drawn = data_beside(__file__), costs == "drawn"
+
+        def draw(seed: int, size: Size) -> dict[str, Any]:
+            if set in data["playground"]["sets"]:
+                return playground(data, set, seed, drawn)
+            return mining(data, seed, drawn, whole=set == "mining whole")
+
+        found = procedural("graph", draw, size, split, instances)
+        family = f"graph/{set.replace(' ', '-')}" + ("/drawn" if drawn else "")
+        return TaskSource(f"{family}/{split}", instances, found.mapping, family)
+    if costs != "fixed":
+        raise ValueError("costs: only with set; the generator has the knob drawn")
+    for name in knobs or {}:
+        one_of("knobs", name, knob_names())
+    one_of("size", size, list(data_beside(__file__)["family"]))
+    chosen = Knobs(**{**data_beside(__file__)["family"][size], **(knobs or {})})
+    variant = ",".join(f"{k}={v}" for k, v in sorted((knobs or {}).items()))
+    return procedural("graph", lambda seed, size: generate(chosen, seed), size, split, instances, variant)
+
+
+DOMAIN = Domain(
+    name="Graph",
+    summary="Random subtask graphs with AND, OR, NOT, k-of, windows and spoiling; Playground and Mining",
+    source=source,
+    tags=("generator", "subtask graph", "playground", "mining"),
+)

@@ -1,0 +1,198 @@
+"""The published sets of subtask graphs: Playground D1 to D4, and Mining.
+
+Owns the drawing of one graph by the published procedure and numbers (the data
+lie in ``graph.yaml``). Where the original walks to an object in a 10 x 10 world,
+there is no place here: an option takes as long as a path between two random cells
+of that world, and the step to act. As there, a subtask is attempted once at most,
+there is no goal, and the budget of steps is the horizon.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from stratagym.envs.domains.draft import between, generator, pick
+
+
+@cache
+def path_lengths(side: int, act: int) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return the durations of an option and their probabilities.
+
+    Args:
+        side: free cells along each side of the room.
+        act: steps added to the path between two different cells.
+    """
+    cells = [(x, y) for x in range(side) for y in range(side)]
+    steps = Counter(abs(a - c) + abs(b - d) + act for a, b in cells for c, d in cells if (a, b) != (c, d))
+    total = sum(steps.values())
+    return tuple(sorted(steps)), tuple(steps[k] / total for k in sorted(steps))
+
+
+def playground(data: Mapping[str, Any], name: str, seed: int, drawn: bool) -> dict[str, Any]:
+    """Draw one Playground graph.
+
+    Args:
+        data: the content of ``graph.yaml``.
+        name: ``D1`` to ``D4``.
+        seed: of the instance.
+        drawn: whether durations are drawn at each start; else once for the graph.
+    """
+    rng = generator(seed, 0xD1D4)
+    rules, numbers = data["playground"], data["playground"]["sets"][name]
+    nodes = _layers(rng, rules, numbers)
+    ands: list[_And] = []
+    for layer in range(1, len(numbers["subtasks"])):
+        ands += _and_layer(rng, rules, numbers, nodes, layer)
+    for node in nodes:
+        later = [a for a in ands if a.layer > node.layer]
+        if node.distractor and later:
+            for a in pick(rng, later, between(rng, rules["spoils"])):
+                a.negative.append(node)
+    subtasks = {}
+    for node in sorted(nodes, key=lambda n: n.place):
+        text = " | ".join(_conjunction(a, len(node.ways) > 1) for a in node.ways)
+        subtasks[node.name] = ({"needs": text} if text else {}) | {"reward": node.reward}
+    return _finish(data, rng, f"{name} {seed}", numbers["budget"], subtasks, drawn)
+
+
+def mining(data: Mapping[str, Any], seed: int, drawn: bool, whole: bool = False) -> dict[str, Any]:
+    """Draw one sub-graph of the Mining recipe graph.
+
+    A subtask is kept with its frequency among the stored graphs, given that what it
+    needs is kept; then every subtask is kept as often as there, 19 in the mean.
+
+    Args:
+        data: the content of ``graph.yaml``.
+        seed: of the instance.
+        drawn: whether durations are drawn at each start; else once for the graph.
+        whole: keep all 26 subtasks.
+    """
+    rng = generator(seed, 0x3171)
+    table, graphs = data["mining"]["subtasks"], data["mining"]["graphs"]
+    kept: dict[str, Any] = {}
+    for name, facts in table.items():
+        before = [k for k in table if k in facts.get("needs", "").replace("|", "&").split(" & ")]
+        given = _frequency(table, before, graphs)
+        if whole or (all(k in kept for k in before) and rng.random() < facts["in"] / given):
+            vary = data["mining"]["vary"]
+            reward = round(facts["reward"] * float(rng.uniform(1 - vary, 1 + vary)), 3)
+            kept[name] = ({"needs": facts["needs"]} if "needs" in facts else {}) | {"reward": reward}
+    return _finish(data, rng, f"mining {seed}", data["mining"]["budget"], kept, drawn)
+
+
+def _frequency(table: Mapping[str, Any], before: list[str], graphs: int) -> float:
+    """Return in how many graphs all of ``before`` are kept, by the way that ``mining`` keeps them."""
+    closure = set(before)
+    frontier = list(before)
+    while frontier:
+        needs = table[frontier.pop()].get("needs", "").replace("|", "&").split(" & ")
+        new = [k for k in needs if k and k not in closure]
+        closure |= set(new)
+        frontier += new
+    share = 1.0
+    for k in closure:
+        direct = table[k].get("needs", "").replace("|", "&").split(" & ")
+        share *= table[k]["in"] / _frequency(table, [d for d in direct if d], graphs)
+    return graphs * share
+
+
+@dataclass(eq=False)
+class _Node:
+    """One subtask of a Playground graph."""
+
+    name: str
+    place: int
+    layer: int
+    distractor: bool
+    reward: float
+    ways: list[_And] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class _And:
+    """One AND node of a layer."""
+
+    layer: int
+    positive: list[_Node]
+    negative: list[_Node]
+
+
+def _layers(rng: np.random.Generator, rules: Mapping[str, Any], numbers: Mapping[str, Any]) -> list[_Node]:
+    options = [f"{verb} {thing}" for verb in rules["verbs"] for thing in rules["objects"]]
+    total = sum(numbers["subtasks"]) + sum(numbers["distractors"])
+    names = pick(rng, list(enumerate(options)), total)
+    nodes: list[_Node] = []
+    for layer, (true, false) in enumerate(zip(numbers["subtasks"], numbers["distractors"], strict=True)):
+        for k in range(true + false):
+            place, name = names[len(nodes)]
+            reward = round(float(rng.uniform(*numbers["rewards"][layer])), 3)
+            nodes.append(_Node(name, place, layer, k >= true, reward))
+    return nodes
+
+
+def _and_layer(
+    rng: np.random.Generator,
+    rules: Mapping[str, Any],
+    numbers: Mapping[str, Any],
+    nodes: list[_Node],
+    layer: int,
+) -> list[_And]:
+    """Draw the AND nodes of a layer, and join one or two of them by OR for each of its subtasks."""
+    ands: list[_And] = []
+    seen: set[tuple[frozenset[_Node], frozenset[_Node]]] = set()
+    earlier = [n for n in nodes if n.layer < layer and not n.distractor]
+    direct = [n for n in earlier if n.layer == layer - 1]
+    low, high = numbers["nots"][layer - 1]
+    weights = np.array(rules["negative"][low : high + 1])
+    wanted = between(rng, numbers["ands"][layer - 1])
+    while len(ands) < wanted:
+        positive = pick(rng, direct, 1)
+        others = [n for n in earlier if n not in positive]
+        positive += pick(rng, others, between(rng, rules["positive"]) - 1)
+        count = low + int(rng.choice(len(weights), p=weights / weights.sum()))
+        negative = pick(rng, [n for n in earlier if n not in positive], count)
+        key = (frozenset(positive), frozenset(negative))
+        if key not in seen:
+            seen.add(key)
+            ands.append(_And(layer, positive, negative))
+    taken: set[frozenset[_And]] = set()
+    for node in [n for n in nodes if n.layer == layer]:
+        while not node.ways or frozenset(node.ways) in taken:
+            node.ways = pick(rng, ands, between(rng, rules["alternatives"]))
+        taken.add(frozenset(node.ways))
+    return ands
+
+
+def _conjunction(node: _And, inside: bool) -> str:
+    text = " & ".join([n.name for n in node.positive] + [f"~{n.name}" for n in node.negative])
+    return f"({text})" if inside and " & " in text else text
+
+
+def _finish(
+    data: Mapping[str, Any],
+    rng: np.random.Generator,
+    name: str,
+    budget: int,
+    subtasks: Mapping[str, Mapping[str, Any]],
+    drawn: bool,
+) -> dict[str, Any]:
+    lengths, shares = path_lengths(**data["paths"])
+    out = {}
+    for key, fields in subtasks.items():
+        duration: Any = int(rng.choice(lengths, p=shares))
+        if drawn:
+            duration = {"choice": _quantiles(lengths, shares)}
+        out[key] = {"duration": duration, "attempts": 1, **fields}
+    return {"name": name, "horizon": budget, "agents": 1, "subtasks": out}
+
+
+def _quantiles(lengths: tuple[int, ...], shares: tuple[float, ...], count: int = 32) -> list[int]:
+    """Return ``count`` values that stand for the distribution, equally likely."""
+    ends = np.cumsum(shares)
+    return [int(lengths[int(np.searchsorted(ends, (k + 0.5) / count))]) for k in range(count)]
