@@ -312,9 +312,8 @@ def start(length: Length, base: Row) -> list[Row]:
 
 def proofs(length: Length, base: Row) -> list[Row]:
     """Measure how long the solver takes to prove the optimum of 30-subtask tasks."""
-    from stratagym.envs.task.optimum import optimum
-
     from stratagym.baselines import bench_tasks
+    from stratagym.envs.task.optimum import optimum
 
     seconds, proved = [], 0
     for graph in bench_tasks.thirty(length.tasks):

@@ -72,16 +72,14 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a file with warnings.")] = False,
 ) -> int:
     """Check a task file: what it holds, and what is suspicious about it."""
-    from stratagym.envs.task.spec import load_task, warnings_of
-
-    from stratagym.baselines import listing
+    from stratagym.envs.task.spec import load_task, summary, warnings_of
 
     task = load_task(file)
     warnings = warnings_of(task)
     if strict and warnings:
         more = f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else ""
         raise InputError(f"{file}: {warnings[0]}{more}")
-    say("\n".join([*listing.task_summary(task), *(f"warning: {text}" for text in warnings)]))
+    say("\n".join([summary(task), *(f"warning: {text}" for text in warnings)]))
     return 0
 
 
@@ -103,14 +101,16 @@ def solve(
     as_json: AsJson = False,
 ) -> int:
     """Find the best schedule of a task, and how good any schedule can be."""
-    from stratagym.envs.task.optimum import optimum
-
     from stratagym.baselines import listing
+    from stratagym.envs.task.optimum import optimum
 
     if objective not in (None, "makespan", "reward", "tardiness"):
         raise InputError(f"--objective: {objective!r} is not one of makespan, reward, tardiness")
     graph = listing.graph_of(task, seed)
-    found = optimum(graph, objective, seed=seed, time_limit=time_limit)
+    try:
+        found = optimum(graph, objective, seed=seed, time_limit=time_limit)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise InputError(f"{task}: {error}") from error
     if as_json:
         say_json(listing.solution_data(found))
     else:
@@ -294,9 +294,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; None takes the process's.
     """
-    from stratagym.envs.task.spec import TaskError
-
     from stratagym.envs.record import RecordError
+    from stratagym.envs.task.spec import TaskError
 
     try:
         code = app(args=arguments, prog_name="stratagym", standalone_mode=False)

@@ -22,29 +22,6 @@ CELLS = 60
 """Columns of the timeline."""
 
 
-def counted(number: int, noun: str) -> str:
-    """Return ``1 agent``, ``2 agents``."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def task_summary(task: Any) -> list[str]:
-    """Return the lines that say what a task holds."""
-    graph: TaskGraph = task.graph
-    parts = [
-        counted(len(graph.subtasks), "subtask"),
-        counted(len(graph.agents), "agent"),
-        counted(len(graph.resources), "resource"),
-        counted(len(graph.items), "item"),
-        counted(sum(not c.inline for c in graph.compositions), "composition"),
-        counted(len(graph.constraints), "constraint"),
-        counted(len(graph.events), "event"),
-    ]
-    goal = "no goal: earn what you can" if graph.goal is None else "has a goal"
-    horizon = "no horizon" if graph.horizon is None else f"horizon {graph.horizon}"
-    drawn = "random" if graph.random else "deterministic"
-    return [f"{task.name}: {', '.join(parts)}", f"{goal}; {horizon}; {drawn}; digest {task.digest}"]
-
-
 def graph_of(name: str, seed: int | None) -> TaskGraph:
     """Return the graph of a task file, or the one that an environment picks for a seed.
 
@@ -65,17 +42,9 @@ def graph_of(name: str, seed: int | None) -> TaskGraph:
 
 
 def solution_data(found: Any) -> dict[str, Any]:
-    """Return a solution as the JSON that ``solve --json`` prints."""
-    return {
-        "value": found.value,
-        "bound": found.bound,
-        "proved": found.proved,
-        "kind": found.kind,
-        "schedule": [
-            {"subtask": r.subtask, "agents": list(r.agents), "start": r.start, "end": r.end}
-            for r in found.schedule
-        ],
-    }
+    """Return a solution as the JSON that ``solve --json`` prints; a bound that is not finite is null."""
+    data: dict[str, Any] = found.to_dict()
+    return {key: data[key] for key in ("value", "bound", "proved", "kind", "schedule")}
 
 
 def timeline(rows: Sequence[tuple[str, Sequence[tuple[int, int, str]]]], end: int) -> list[str]:

@@ -67,15 +67,18 @@ def stretches(events: Iterable[Event], time: int) -> tuple[Stretch, ...]:
     return tuple(found)
 
 
+def attended_until(attended: int | None, run: Stretch) -> int:
+    """Return the tick until which a run kept its agents busy (``attended`` ticks, None for all of it)."""
+    return run.end if attended is None else min(run.end, run.start + attended)
+
+
 def busy_ticks(graph: TaskGraph, runs: Iterable[Stretch], time: int) -> list[int]:
     """Return for how many ticks each agent attended to a run, ``[agents]``."""
     busy = [0] * len(graph.agents)
     attended = {s.name: s.attended for s in graph.subtasks}
     for run in runs:
-        limit = attended[run.subtask]
-        until = run.end if limit is None else min(run.end, run.start + limit)
         for agent in run.agents:
-            busy[agent] += max(0, min(until, time) - run.start)
+            busy[agent] += max(0, min(attended_until(attended[run.subtask], run), time) - run.start)
     return busy
 
 

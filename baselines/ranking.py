@@ -38,20 +38,20 @@ def ratio_to_reference(rows: Sequence[Row]) -> float | None:
     """
     if rows[0]["objective"] == "makespan":
         ratios = [row["ratio"] for row in rows if row["ratio"] is not None]
-        return sum(ratios) / len(ratios) if ratios else None
-    earned = sum(row["value"] for row in rows)
-    return sum(row["reference_value"] for row in rows) / earned if earned > 0 else None
+        return float(sum(ratios) / len(ratios)) if ratios else None
+    earned = float(sum(row["value"] for row in rows))
+    return float(sum(row["reference_value"] for row in rows)) / earned if earned > 0 else None
 
 
 def missed_share(rows: Sequence[Row]) -> float:
     """Return the share of the hard deadlines that were missed, over all episodes."""
     asked = sum(row["deadlines"] for row in rows)
-    return sum(row["missed"] for row in rows) / asked if asked else 0.0
+    return float(sum(row["missed"] for row in rows) / asked) if asked else 0.0
 
 
 def success_share(rows: Sequence[Row]) -> float:
     """Return the share of episodes that reached the goal."""
-    return sum(row["success"] for row in rows) / len(rows)
+    return float(sum(row["success"] for row in rows) / len(rows))
 
 
 def is_ranked(figures: Figures) -> bool:

@@ -20,6 +20,7 @@ from stratagym.baselines import metrics
 from stratagym.baselines.evaluate import RANDOM, Evaluation
 from stratagym.baselines.results import Row
 from stratagym.baselines.suites import slug
+from stratagym.envs.task.graph import TaskGraph
 
 SUMMARY_SCHEMA = 1
 OVERALL = ("agent", "mean score", "95 % interval", "environments")
@@ -232,7 +233,8 @@ def draw_schedules(evaluation: Evaluation, folder: Path) -> list[tuple[str, str]
     Returns:
         (caption, path relative to ``folder``) of each picture.
     """
-    from stratagym.envs.render.gantt import draw_gantt, save_png
+    from stratagym.envs.render.gantt import draw_gantt
+    from stratagym.envs.render.images import save_png
 
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     pictures = []
@@ -242,13 +244,26 @@ def draw_schedules(evaluation: Evaluation, folder: Path) -> list[tuple[str, str]
         for word, row in zip(("best", "worst"), extremes(rows), strict=True):
             env.reset(seed=row["seed"])
             caption = _caption(label, word, row)
-            runs = [metrics.Stretch(name, tuple(who), *rest) for name, who, *rest in row["runs"]]
-            image = draw_gantt(env.unwrapped.task.graph, runs, title=caption, width=1100, height=600)
+            graph = env.unwrapped.task.graph
+            image = draw_gantt(graph, _bars(graph, row), time=row["time"], title=caption, width=1100)
             path = f"pictures/{slug(label)}-{word}.png"
             save_png(image, folder / path)
             pictures.append((caption, path))
         env.close()
     return pictures
+
+
+def _bars(graph: TaskGraph, row: Row) -> list[Any]:
+    """Return the runs of a row as a chart takes them."""
+    from stratagym.envs.render.chart import RunBar
+
+    bars = []
+    for name, agents, start, end, ended in row["runs"]:
+        index = graph.index(name)
+        run = metrics.Stretch(name, tuple(agents), start, end, ended)
+        until = metrics.attended_until(graph.subtasks[index].attended, run)
+        bars.append(RunBar(index, run.agents, start, end if ended else None, until, ended or "running"))
+    return bars
 
 
 def _caption(label: str, word: str, row: Row) -> str:
