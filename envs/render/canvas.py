@@ -266,7 +266,7 @@ class Canvas:
         if not string:
             return 0
         image = _written(string, size, colour)
-        w, h = image.get_size()
+        w, h = image.get_width(), text_height(size)
         left = x if "w" in anchor else x - w if "e" in anchor else x - w / 2
         top = y if "n" in anchor else y - h if "s" in anchor else y - h / 2
         self.surface.blit(image, (round(left), round(top)))

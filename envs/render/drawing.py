@@ -94,8 +94,9 @@ def graph_canvas(
     title: str = "",
     width: int = 960,
     height: int = 600,
+    numbered: bool = False,
 ) -> Canvas:
-    """Draw as ``draw_graph`` does, but return the canvas."""
+    """Draw as ``draw_graph`` does, but return the canvas, with the numbers of the actions if asked for."""
     hidden = frozenset(i for i, s in enumerate(status) if s == "unknown")
     plan = _plan(graph, hidden, width, height, bool(title))
     canvas = Canvas(width, height)
@@ -108,7 +109,7 @@ def graph_canvas(
         i = node.subtask
         share = progress[i] if progress is not None and status[i] == "running" else None
         picture = _node(
-            node.text,
+            f"{i} {node.text}" if numbered else node.text,
             _facts(graph.subtasks[i]),
             plan.diagram.tags.get(i, ()),
             i in plan.diagram.wanted,
@@ -281,7 +282,7 @@ def _facts(subtask: Subtask) -> str:
     return ", ".join(facts)
 
 
-_RIM = 8
+_RIM = 9
 """Room around a node's picture for its star and tags."""
 
 
@@ -302,7 +303,7 @@ def _node(
     strip = w >= 84 and h >= 13
     canvas.paste(_plate(w, h, style.fill, style.edge, strip), _RIM, _RIM)
     ink = mix(INK, style.fill, 0.3) if status == "locked" else INK
-    left = _RIM + 4
+    left = _RIM + 5
     if strip:
         size = min(13, h - 3)
         icon = status_icon(status, size, _icon_ink(style.edge))
@@ -315,7 +316,7 @@ def _node(
         size = min(w, h) - 4
         canvas.paste(status_icon(status, size, style.edge), _RIM + w / 2 - size / 2, _RIM + h / 2 - size / 2)
     if not strip and w >= 30 and h >= 14:
-        canvas.paste(_badge(status), _RIM - 6, _RIM - 6)
+        canvas.paste(_badge(status), _RIM - 9, _RIM - 8)
     if progress is not None and h >= 8:
         _progress(canvas, w, h, progress / 24)
     if wanted and min(w, h) >= 12:
@@ -333,10 +334,10 @@ def _node(
 def _badge(status: str) -> Canvas:
     """Return the status as a small disc, for boxes too narrow for a strip."""
     style = STATUS_STYLE.get(status, STATUS_STYLE["locked"])
-    fine = Canvas(14 * FINE, 14 * FINE, None)
-    fine.disc(7 * FINE, 7 * FINE, 7 * FINE - 1, style.edge)
+    fine = Canvas(13 * FINE, 13 * FINE, None)
+    fine.disc(6.5 * FINE, 6.5 * FINE, 6.5 * FINE - 1, style.edge)
     canvas = fine.shrunk(FINE)
-    canvas.paste(status_icon(status, 8, _icon_ink(style.edge)), 3, 3)
+    canvas.paste(status_icon(status, 9, _icon_ink(style.edge)), 2, 2)
     return canvas
 
 
@@ -359,7 +360,7 @@ def _node_text(canvas: Canvas, name: str, facts: str, left: float, room: int, h:
     """Write the name on as many lines as help, and the facts if there is room for them."""
     for size in (BODY, SMALL, TINY):
         line = text_height(size) + 1
-        most = max(1, min(3, (h - 3) // line))
+        most = max(1, min(3, (h - 1) // line))
         if not broken(name, size, room, most):
             break
     lines = wrap(name, size, room, most)

@@ -250,12 +250,13 @@ class _Placer:
             top += band.height + gap
         return node_h
 
-    def score(self, around: bool) -> float:
+    def score(self) -> float:
         """Return how well this can be read: large boxes, few bands, few crossings, no arrow behind a box."""
         size = min(1.0, self.node_w / 88) * min(1.0, self.node_h / 30)
-        long = any(abs(self.at[c[0]] - self.at[c[-1]]) > 1 for c in self.columns.chains)
+        chains = self.columns.chains
+        behind = any(len(c) == 2 and abs(self.at[c[0]] - self.at[c[1]]) > 1 for c in chains)
         tangle = min(0.25, 0.0012 * self.columns.crossed)
-        return size - 0.1 * (len(self.bands) - 1) - tangle - (0.35 if long and not around else 0.0)
+        return size - 0.1 * (len(self.bands) - 1) - tangle - (0.45 if behind else 0.0)
 
     def rows(self) -> None:
         """Give every item a vertical centre, pulled towards what it is linked with."""
@@ -402,7 +403,7 @@ def place(diagram: Diagram, area: Box) -> Placement:
         for around in (True, False):
             columns = arrange(diagram, rows, around)
             placer = _Placer(diagram, area, columns, _bands(columns, bands))
-            score = placer.score(around)
+            score = placer.score()
             if best is None or score > best[0]:
                 best = (score, placer)
     assert best is not None
