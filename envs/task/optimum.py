@@ -1,0 +1,459 @@
+"""Exact schedules: the best value that a task allows, a bound, and whether it is proved.
+
+Owns the objectives, the search over them by the constraint solver, and what may be
+claimed of the result. A value is claimed only after the simulator has played its
+schedule (``replay``), a proof only if the model that bounds it leaves out no play. The
+model itself is in ``schedule``, ``schedule_rules`` and ``schedule_ticks``; the solver is
+imported when it is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Literal
+
+from stratagym.envs.task.bounds import Heads, heads, lower_bound, upper_bound_reward
+from stratagym.envs.task.circuit import Instant
+from stratagym.envs.task.circuit import Literal as Lit
+from stratagym.envs.task.graph import TaskGraph
+from stratagym.envs.task.outlook import OBJECTIVES, Objective, Outlook, fading, run_counts
+from stratagym.envs.task.replay import Played, Run, Start, play, verify_schedule
+from stratagym.envs.task.schedule import RunVariables, Sheet
+from stratagym.envs.task.schedule_rules import (
+    add_agents,
+    add_attempts,
+    add_choices,
+    add_items,
+    add_lags,
+    add_needs,
+    add_resources,
+)
+from stratagym.envs.task.schedule_ticks import add_constraints, add_fading, add_reduced_stock
+
+__all__ = ["Objective", "Run", "Solution", "optimum", "verify_schedule"]
+
+Kind = Literal["proved", "bound", "hindsight", "best known"]
+
+MOST_RUNS = 40
+"""Runs of one subtask that a model may hold."""
+MOST_RUNS_IN_ALL = 1_200
+MOST_CELLS = 400_000
+"""Ticks times what is followed tick by tick."""
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What is known of the best value of a task.
+
+    Attributes:
+        objective: what is made small (makespan, tardiness) or large (reward).
+        value: what the schedule reaches when played; None if there is no schedule.
+        bound: no play does better (infinite if nothing is known; a makespan that no play
+            reaches is infinite too).
+        proved: whether the bound is attained: by the schedule, or, with no value, because
+            no play reaches the goal.
+        kind: ``proved``: exact, of a task without secrets; ``hindsight``: exact for one
+            who knows the draws and events, so a bound for all others; ``bound``: a bound
+            only; ``best known``: a schedule, not proved to be the best.
+        schedule: the runs, in order of their starts.
+    """
+
+    objective: Objective
+    value: float | None
+    bound: float
+    proved: bool
+    kind: Kind
+    schedule: tuple[Run, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the solution as plain data for JSON."""
+        return {
+            "objective": self.objective,
+            "value": self.value,
+            "bound": self.bound if math.isfinite(self.bound) else None,
+            "proved": self.proved,
+            "kind": self.kind,
+            "schedule": [
+                {"subtask": r.subtask, "agents": list(r.agents), "start": r.start, "end": r.end}
+                for r in self.schedule
+            ],
+        }
+
+
+def optimum(
+    graph: TaskGraph,
+    objective: Objective | None = None,
+    *,
+    seed: int | None = None,
+    time_limit: float = 20.0,
+    workers: int = 1,
+    deterministic: bool = True,
+) -> Solution:
+    """Compute the best value of a task in the abstract world.
+
+    Args:
+        graph: the task.
+        objective: ``makespan`` (the tick at which the goal holds; the default if there is a
+            goal), ``reward`` (all that is paid by the horizon, or until the goal holds; the
+            default without a goal) or ``tardiness`` (weighted, at the end of the episode).
+        seed: the seed whose draws are known; None leaves random ones open, which gives a
+            bound only if there are any.
+        time_limit: effort in seconds; with ``deterministic`` in the solver's own units of
+            work, about a second each.
+        workers: parallel searches.
+        deterministic: whether the result must be the same on every machine; then one
+            worker searches, and no clock is read.
+
+    Returns:
+        The solution; see ``Solution`` for what it claims.
+
+    Raises:
+        ValueError: if the objective does not fit the task.
+    """
+    chosen = _choose(graph, objective)
+    look = Outlook.of(graph, seed)
+    is_open = seed is None and (graph.random or look is None)
+    is_open = is_open or any(s.duration.kind == "world" for s in graph.subtasks)
+    known = heads(graph)
+    limit = _arithmetic(graph, chosen)
+    if chosen == "makespan" and math.isinf(limit):
+        return Solution(chosen, None, math.inf, True, "bound" if is_open else _exact_kind(graph, seed))
+    if look is None or (chosen == "reward" and math.isinf(limit)):
+        return Solution(chosen, None, limit, False, "bound")
+    effort = _Effort(time_limit, 1 if deterministic else workers, deterministic, not is_open)
+    found = _search(look, chosen, known, limit, effort)
+    return _claim(graph, chosen, seed, found, is_open)
+
+
+def _choose(graph: TaskGraph, objective: Objective | None) -> Objective:
+    """Return the objective, the default if None is asked for."""
+    chosen: Objective = objective or ("reward" if graph.goal is None else "makespan")
+    if chosen not in OBJECTIVES:
+        raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}, not {chosen!r}")
+    if chosen == "makespan" and graph.goal is None:
+        raise ValueError("a task without a goal has no makespan")
+    if chosen == "tardiness" and (not graph.dues or graph.horizon is None):
+        raise ValueError("tardiness needs a due date and a horizon")
+    return chosen
+
+
+def _arithmetic(graph: TaskGraph, objective: Objective) -> float:
+    """Return the bound that needs no search."""
+    if objective == "makespan":
+        bound = lower_bound(graph)
+        return math.inf if bound is None else float(bound)
+    return upper_bound_reward(graph) if objective == "reward" else 0.0
+
+
+def _exact_kind(graph: TaskGraph, seed: int | None) -> Kind:
+    """Return what an exact value is called."""
+    secret = graph.random or any(not event.known for event in graph.events)
+    return "hindsight" if secret else "proved"
+
+
+@dataclass
+class _Effort:
+    """What is left of the effort allowed, how to spend it, and whether schedules can be played."""
+
+    left: float
+    workers: int
+    deterministic: bool
+    replays: bool
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The result of a search: how the best schedule went, and a bound."""
+
+    played: Played | None
+    bound: float
+    impossible: bool = False
+
+
+def _claim(
+    graph: TaskGraph, objective: Objective, seed: int | None, found: _Found, is_open: bool
+) -> Solution:
+    """Return what may be said of a search."""
+    value = found.played.value[objective] if found.played else None
+    if is_open:
+        return Solution(objective, None, found.bound, found.impossible, "bound")
+    if value is None:
+        kind: Kind = _exact_kind(graph, seed) if found.impossible else "bound"
+        return Solution(objective, None, found.bound, found.impossible, kind)
+    runs = found.played.runs if found.played else ()
+    proved = abs(value - found.bound) <= TOLERANCE * max(1.0, abs(value))
+    kind = _exact_kind(graph, seed) if proved else "best known"
+    return Solution(objective, value, value if proved else found.bound, proved, kind, runs)
+
+
+def _search(look: Outlook, objective: Objective, known: Heads, limit: float, effort: _Effort) -> _Found:
+    """Search over longer and longer spans until the answer cannot depend on the span."""
+    bound = limit
+    for ticks, final in _spans(look, objective, limit):
+        counts = run_counts(look, objective, ticks, known.start)
+        whole = all(count <= MOST_RUNS for count in counts.values())
+        counts = {i: min(count, MOST_RUNS) for i, count in counts.items()}
+        if sum(counts.values()) > MOST_RUNS_IN_ALL or _cells(look.graph, ticks) > MOST_CELLS:
+            return _Found(None, bound)
+        result = _solve(look, objective, known, ticks, counts, bound, effort)
+        if objective == "makespan":
+            if result.impossible and not final:
+                bound = max(bound, ticks + 1.0) if whole else bound
+                continue
+            if result.played is None and not result.impossible and effort.left <= 0:
+                return replace(result, bound=bound)
+            if not whole:
+                return replace(result, bound=bound, impossible=False)
+            if result.impossible:
+                return _Found(None, math.inf, True)
+            return replace(result, bound=min(result.bound, ticks + 1.0))
+        if not (whole and final):
+            return replace(result, bound=bound, impossible=False)
+        return replace(result, bound=min(bound, result.bound) if objective == "reward" else result.bound)
+    return _Found(None, bound)
+
+
+def _cells(graph: TaskGraph, ticks: int) -> int:
+    """Return how much is followed tick by tick."""
+    states = sum(len(c.automaton.table) * (1 + len(c.atoms)) for c in graph.constraints)
+    return ticks * (states + 4 * len(fading(graph)))
+
+
+def _spans(look: Outlook, objective: Objective, limit: float) -> list[tuple[int, bool]]:
+    """Return (ticks, whether no longer span can matter), shorter ones first where that pays."""
+    graph = look.graph
+    most, final = (graph.horizon, True) if graph.horizon is not None else _longest(look)
+    by_tick = bool(graph.constraints or fading(graph)) or any(s.repeatable for s in graph.subtasks)
+    by_tick = by_tick or any(e.kind == "stock" and min(e.amounts) < 0 for e in graph.events)
+    if objective != "makespan" or not by_tick:
+        return [(most, final)]
+    spans = []
+    ticks = int(limit * 1.3) + 4
+    while ticks < most:
+        spans.append((ticks, False))
+        ticks = int(ticks * 1.6)
+    return [*spans, (most, final)]
+
+
+def _longest(look: Outlook) -> tuple[int, bool]:
+    """Return a span in which a task without a horizon can be played out, and whether that is sure.
+
+    In a best play no tick passes idly but for a run, a lag, a release or an event, so the
+    sum of them all suffices, unless formulas count ticks or runs may go on for ever.
+    """
+    graph = look.graph
+    total = look.last_change + 1
+    endless = bool(graph.constraints)
+    for i, s in enumerate(graph.subtasks):
+        longest = max(d.longest or 1 for _, _, d in look.durations(i))
+        lags = [
+            max(lag.minimum, (lag.maximum or 0) + 1)
+            for other in graph.subtasks
+            for lag in other.lags
+            if i in lag.predecessors
+        ]
+        again = s.repeatable or i in fading(graph) or s.success < 1 or s.duration.kind == "world"
+        endless = endless or again
+        total += (4 if again else 1) * (longest + max(lags, default=0))
+    return total, not endless
+
+
+def _solve(
+    look: Outlook,
+    objective: Objective,
+    known: Heads,
+    ticks: int,
+    counts: dict[int, int],
+    bound: float,
+    effort: _Effort,
+) -> _Found:
+    """Build the model for a span, solve it and play what comes out."""
+    problem = _Problem(look, objective, known, ticks, counts, bound)
+    answer = problem.solve(effort)
+    if answer is None:
+        return _Found(None, bound, problem.impossible)
+    starts, reached = answer
+    played = play(look.graph, starts, look.seed or 0) if effort.replays else None
+    return _Found(None if isinstance(played, str) else played, reached)
+
+
+class _Problem:
+    """One model with its objective."""
+
+    def __init__(
+        self,
+        look: Outlook,
+        objective: Objective,
+        known: Heads,
+        ticks: int,
+        counts: dict[int, int],
+        bound: float,
+    ) -> None:
+        self.graph = look.graph
+        self.objective = objective
+        self.sheet = sheet = Sheet(look, ticks, counts, known)
+        self.impossible = False
+        add_fading(sheet)
+        add_attempts(sheet)
+        add_needs(sheet)
+        add_lags(sheet)
+        add_choices(sheet)
+        add_resources(sheet)
+        self.shares = add_agents(sheet)
+        add_items(sheet)
+        add_reduced_stock(sheet)
+        add_constraints(sheet)
+        self.scale = 1
+        if objective == "makespan":
+            self._makespan(int(bound))
+        else:
+            self.end = self._episode_end()
+            if objective == "reward":
+                self._reward()
+            else:
+                self._tardiness()
+
+    def _goal_at(self, y: Instant) -> Lit:
+        """Return whether the goal holds at an instant and every constraint accepts."""
+        c = self.sheet.circuit
+        assert self.graph.goal is not None
+        parts = [self.sheet.node(self.graph.goal, y)]
+        parts += [c.pick(y, accepts.__getitem__) for accepts in self.sheet.accepts]
+        return c.all_of(parts)
+
+    def _makespan(self, bound: int) -> None:
+        """The first tick at which the goal holds; it is judged from tick 1, or after a dispatch at 0."""
+        sheet, c = self.sheet, self.sheet.circuit
+        first = max(bound, 0 if sheet.dispatch else 1)
+        end = c.instant([(first, sheet.ticks)])
+        if end is None or self.graph.goal is None:
+            self.impossible = True
+            return
+        self.end = end
+        sheet.demand(self.graph.goal, end)
+        for accepts in sheet.accepts:
+            c.demand_pick(True, end, accepts.__getitem__)
+        c.model.minimize(end.expression)
+
+    def _episode_end(self) -> Instant:
+        """The tick at which the episode ends: the horizon, or the first at which the goal holds."""
+        sheet, c = self.sheet, self.sheet.circuit
+        horizon = Instant.constant(sheet.ticks)
+        if self.graph.goal is None:
+            return horizon
+        end = c.instant([(1, sheet.ticks)])
+        assert end is not None
+        c.clause(c.before(horizon, end), self._goal_at(end))
+        for t in range(1, sheet.ticks):
+            now = Instant.constant(t)
+            c.clause(c.before(end, now), c.negate(self._goal_at(now)))
+        return end
+
+    def _counted(self, run: RunVariables) -> Lit:
+        """Return whether a run succeeds before the episode is over."""
+        c = self.sheet.circuit
+        return c.both(run.ok, c.before(run.end, self.end))
+
+    def _reward(self) -> None:
+        """The sum of what is paid; modes of one subtask, and runs of one not repeatable, once."""
+        sheet, c = self.sheet, self.sheet.circuit
+        groups: dict[int, list[RunVariables]] = {}
+        paid: list[tuple[RunVariables, Lit]] = []
+        for run in sheet.all_runs:
+            subtask = self.graph.subtasks[run.subtask]
+            if subtask.repeatable:
+                paid.append((run, self._counted(run)))
+            else:
+                groups.setdefault(subtask.pay_group, []).append(run)
+        for runs in groups.values():
+            for run in runs:
+                earlier = [
+                    c.both(self._counted(other), c.before(other.end, run.end))
+                    for other in runs
+                    if other is not run
+                ]
+                paid.append((run, c.both(self._counted(run), *(c.negate(x) for x in earlier))))
+        weights = [self.graph.subtasks[run.subtask].reward for run, _ in paid]
+        self.scale, whole = _scaled(weights, math.ceil)
+        c.model.maximize(sum(w * literal for w, (_, literal) in zip(whole, paid, strict=True)))
+
+    def _tardiness(self) -> None:
+        """The weighted ticks from due to first success; the horizon stands for what has none."""
+        sheet, c = self.sheet, self.sheet.circuit
+        horizon = sheet.ticks
+        self.scale, whole = _scaled([due.weight for due in self.graph.dues], math.floor)
+        terms = []
+        for due, weight in zip(self.graph.dues, whole, strict=True):
+            runs = [run for i in due.members for run in sheet.runs.get(i, ())]
+            late = c.model.new_int_var(0, max(0, horizon - due.due), "")
+            ways: list[Lit] = []
+            for run in runs:
+                way = c.both(self._counted(run), c.flag())
+                if way is not False:
+                    c.model.add(late >= run.end.expression - due.due).only_enforce_if(way)
+                    ways.append(way)
+            never = c.flag()
+            c.model.add(late >= max(0, horizon - due.due)).only_enforce_if(never)
+            spared = c.both(self._spared(due.members), *(c.negate(self._counted(run)) for run in runs))
+            c.clause(never, spared, *ways)
+            terms.append(weight * late)
+        c.model.minimize(sum(terms))
+
+    def _spared(self, members: tuple[int, ...]) -> Lit:
+        """Return whether another branch of a choice is done at the end."""
+        others = [
+            branch.node
+            for choice in self.graph.choices
+            if set(choice.members) & set(members)
+            for branch in choice.branches
+            if not set(branch.members) & set(members)
+        ]
+        return self.sheet.circuit.any_of(self.sheet.node(node, self.end) for node in others)
+
+    def solve(self, effort: _Effort) -> tuple[list[Start], float] | None:
+        """Return the starts of the best schedule found and the bound, None if there is none."""
+        from ortools.sat.python import cp_model
+
+        if self.impossible:
+            return None
+        solver = cp_model.CpSolver()
+        solver.parameters.random_seed = 1
+        solver.parameters.num_workers = effort.workers
+        if effort.deterministic:
+            solver.parameters.max_deterministic_time = max(0.01, effort.left)
+        else:
+            solver.parameters.max_time_in_seconds = max(0.01, effort.left)
+        status = solver.solve(self.sheet.circuit.model)
+        spent = solver.response_proto.deterministic_time if effort.deterministic else solver.wall_time
+        effort.left -= spent
+        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            self.impossible = status == cp_model.INFEASIBLE
+            return None
+        end = solver.value(self.end.expression)
+        starts = []
+        for run in self.sheet.all_runs:
+            if solver.value(run.present) and (tick := solver.value(run.start.expression)) < end:
+                starts.append(Start(run.subtask, tick, self._pools(solver, run)))
+        bound = solver.best_objective_bound / self.scale
+        return starts, math.ceil(bound - TOLERANCE) if self.objective == "makespan" else bound
+
+    def _pools(self, solver: Any, run: RunVariables) -> tuple[tuple[tuple[int, ...], int], ...]:
+        """Return how many agents of each class a run takes."""
+        return tuple(
+            (tuple(group), int(solver.value(share)))
+            for group, share in self.shares[run.subtask, run.attempt]
+            if solver.value(share)
+        )
+
+
+def _scaled(weights: Sequence[float], rounding: Any) -> tuple[int, list[int]]:
+    """Return a factor and the weights times it as integers, exact where decimals are short."""
+    exact = [Fraction(repr(float(w))) for w in weights]
+    factor = math.lcm(*(x.denominator for x in exact)) if exact else 1
+    if factor > 10**6:
+        factor = 10**6
+    return factor, [int(rounding(x * factor)) for x in exact]

@@ -1,0 +1,211 @@
+"""Schedules played by the simulator: the check without which no value is believed.
+
+Owns turning starts into steps (who starts what, in which order within a tick) and the
+comparison of what was promised with what came out. The rules are the simulator's.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stratagym.envs.task.graph import TaskGraph
+from stratagym.envs.task.outlook import Objective
+
+ORDERS = 240
+"""How many orders of the starts of one tick are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a schedule: a subtask's name, the indices of its agents, its first and end tick."""
+
+    subtask: str
+    agents: tuple[int, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A start that a schedule asks for.
+
+    Attributes:
+        subtask: index of the subtask.
+        tick: when.
+        pools: how many agents it takes from which set of agents; each agent is free
+            to be any of its set.
+    """
+
+    subtask: int
+    tick: int
+    pools: tuple[tuple[tuple[int, ...], int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How a schedule went.
+
+    Attributes:
+        runs: the runs as they were.
+        value: of each objective at the end (makespan None if the goal was not reached).
+    """
+
+    runs: tuple[Run, ...]
+    value: dict[Objective, float | None]
+
+
+def play(graph: TaskGraph, starts: Sequence[Start], seed: int = 0, simulator: Any = None) -> Played | str:
+    """Play starts at their ticks, waiting otherwise, until the episode ends.
+
+    Args:
+        graph: the task.
+        starts: what to start; those after the end of the episode are left out.
+        seed: the seed of the draws.
+        simulator: one at reset, instead of a new one for the task and seed.
+
+    Returns:
+        How it went, or, in one line, which start was not accepted.
+    """
+    if simulator is None:
+        from stratagym.envs.task.simulate import Simulator
+
+        simulator = Simulator(graph, seed)
+    due: dict[int, list[Start]] = {}
+    for start in starts:
+        due.setdefault(start.tick, []).append(start)
+    last = max(due, default=0)
+    wait = [len(graph.subtasks)] * len(graph.agents)
+    log: list[tuple[int, str, Any, tuple[int, ...]]] = []
+    limit = None if graph.horizon is not None else last + _patience(graph)
+    while simulator.over is None and (limit is None or simulator.time <= limit):
+        here = due.pop(simulator.time, [])
+        if here:
+            after = _start_all(graph, simulator, here)
+            if after is None:
+                names = ", ".join(graph.subtasks[s.subtask].name for s in here)
+                return f"at tick {simulator.time} not all of these could start: {names}"
+            simulator, events = after
+            log += events
+        else:
+            log += simulator.step(wait)
+    reached = float(simulator.time) if simulator.success() else None
+    return Played(
+        _runs(graph, log),
+        {"makespan": reached, "reward": float(simulator.paid), "tardiness": float(simulator.tardiness)},
+    )
+
+
+def verify_schedule(
+    graph: TaskGraph,
+    schedule: Sequence[Run],
+    objective: Objective | None = None,
+    value: float | None = None,
+    seed: int = 0,
+) -> str | None:
+    """Play a schedule with the agents that it names and say what is wrong with it.
+
+    Args:
+        graph: the task.
+        schedule: the runs.
+        objective: what the schedule promises a value of, if anything.
+        value: the promised value.
+        seed: the seed of the draws.
+
+    Returns:
+        None if every start was accepted and the promise kept, else one line.
+    """
+    starts = [
+        Start(graph.index(run.subtask), run.start, tuple(((a,), 1) for a in run.agents)) for run in schedule
+    ]
+    played = play(graph, starts, seed)
+    if isinstance(played, str):
+        return played
+    if sorted((r.subtask, r.start, r.end, r.agents) for r in played.runs) != sorted(
+        (r.subtask, r.start, r.end, tuple(sorted(r.agents))) for r in schedule
+    ):
+        return "the runs that came about are not those of the schedule"
+    if objective is not None and value is not None:
+        reached = played.value[objective]
+        if reached is None or abs(reached - value) > 1e-6 * max(1.0, abs(value)):
+            return f"{objective} {reached} instead of {value}"
+    return None
+
+
+def _patience(graph: TaskGraph) -> int:
+    """Return ticks after the last start in which everything that runs has surely ended."""
+    longest = [s.duration.longest or 1 for s in graph.subtasks]
+    longest += [d.longest or 1 for event in graph.events for d in event.durations]
+    return max(longest, default=1) + 2
+
+
+def _start_all(graph: TaskGraph, simulator: Any, due: list[Start]) -> tuple[Any, list[Any]] | None:
+    """Find an order in which all starts of a tick are accepted; return what follows."""
+    for order in itertools.islice(_orders(graph, due), ORDERS):
+        trial = simulator.clone()
+        log: list[Any] = []
+        for step in order:
+            actions = _actions(graph, trial, step)
+            if actions is None:
+                break
+            events = trial.step(actions)
+            log += events
+            if sum(event[1] == "start" for event in events) != len(step):
+                break
+        else:
+            return trial, log
+    return None
+
+
+def _orders(graph: TaskGraph, due: list[Start]) -> Iterator[list[list[Start]]]:
+    """Yield ways to spread the starts of one tick over steps, likely ones first.
+
+    A step with a dispatch (``attended`` 0) leaves the clock where it is.
+    """
+    dispatch = [s for s in due if graph.subtasks[s.subtask].attended == 0]
+    rest = [s for s in due if graph.subtasks[s.subtask].attended != 0]
+
+    def first(s: Start) -> tuple[int, int]:
+        subtask = graph.subtasks[s.subtask]
+        return (-len(subtask.requires), len(subtask.consumes))
+
+    for alone in itertools.permutations(sorted(dispatch, key=first)):
+        for together in itertools.permutations(sorted(rest, key=first)):
+            yield [*([s] for s in alone), *([list(together)] if together else [])]
+            if alone and together:
+                yield [[*together, alone[0]], *([s] for s in alone[1:])]
+                yield [[alone[0], *together], *([s] for s in alone[1:])]
+
+
+def _actions(graph: TaskGraph, simulator: Any, step: list[Start]) -> list[int] | None:
+    """Give each start its agents: of its sets, those that could start it, in the order of the starts."""
+    n = len(graph.subtasks)
+    actions = [n] * len(graph.agents)
+    mask = simulator.mask()
+    for start in step:
+        for pool, count in start.pools:
+            chosen = [a for a in pool if actions[a] == n and (len(pool) == count or mask[a][start.subtask])][
+                :count
+            ]
+            if len(chosen) < count:
+                return None
+            for a in chosen:
+                actions[a] = start.subtask
+    return actions
+
+
+def _runs(graph: TaskGraph, log: Sequence[Any]) -> tuple[Run, ...]:
+    """Read runs off a log of events; those still under way at the end are given the last tick."""
+    names = graph.names
+    open_runs: dict[str, tuple[int, tuple[int, ...]]] = {}
+    runs = []
+    for tick, kind, subtask, agents in log:
+        name = subtask if isinstance(subtask, str) else names[subtask]
+        if kind == "start":
+            open_runs[name] = (tick, tuple(sorted(agents)))
+        elif kind in ("success", "failure") and name in open_runs:
+            start, who = open_runs.pop(name)
+            runs.append(Run(name, who, start, tick))
+    return tuple(sorted(runs, key=lambda r: (r.start, r.end, r.subtask)))
