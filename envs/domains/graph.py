@@ -12,8 +12,12 @@ from typing import Any, Literal
 from stratagym.envs.domains.domain import Domain, Size, Split, TaskSource
 from stratagym.envs.domains.sources import DEFAULT_INSTANCES, data_beside, one_of, procedural
 
-SETS = ("D1", "D2", "D3", "D4", "mining", "mining whole")
-"""The published sets: Playground's four, Mining's sub-graphs, and its whole recipe graph."""
+SETS = (
+    *("D1", "D2", "D3", "D4", "mining", "mining whole"),
+    *("D1 stored", "D2 stored", "D3 stored", "D4 stored", "mining stored"),
+)
+"""The published sets: Playground's four by the published generator, Mining's sub-graphs and its
+whole recipe graph; and the like of the stored evaluation graphs."""
 
 
 def source(
@@ -49,9 +53,10 @@ def source(
         data, drawn = data_beside(__file__), costs == "drawn"
 
         def draw(seed: int, size: Size) -> dict[str, Any]:
-            if set in data["playground"]["sets"]:
-                return playground(data, set, seed, drawn)
-            return mining(data, seed, drawn, whole=set == "mining whole")
+            name, _, kind = set.partition(" ")
+            if name == "mining":
+                return mining(data, seed, drawn, stored=kind == "stored", whole=kind == "whole")
+            return playground(data, name, seed, drawn, stored=kind == "stored")
 
         found = procedural("graph", draw, size, split, instances)
         family = f"graph/{set.replace(' ', '-')}" + ("/drawn" if drawn else "")

@@ -1,18 +1,17 @@
 """The published sets of subtask graphs: Playground D1 to D4, and Mining.
 
 Owns the drawing of one graph by the published procedure and numbers (the data
-lie in ``graph.yaml``). Where the original walks to an object in a 10 x 10 world,
-there is no place here: an option takes as long as a path between two random cells
-of that world, and the step to act. As there, a subtask is attempted once at most,
-there is no goal, and the budget of steps is the horizon.
+lie in ``graph.yaml``), and of the like of the stored evaluation graphs, which the
+measured values of the literature are about: they have fewer negations, and budgets
+that vary. Where the original walks to an object, there is no place here: an option's
+duration is drawn from the lengths of those walks. As there, a subtask is attempted
+once at most, there is no goal, and the budget of steps is the horizon.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,21 +19,9 @@ import numpy as np
 from stratagym.envs.domains.draft import between, generator, pick
 
 
-@cache
-def path_lengths(side: int, act: int) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Return the durations of an option and their probabilities.
-
-    Args:
-        side: free cells along each side of the room.
-        act: steps added to the path between two different cells.
-    """
-    cells = [(x, y) for x in range(side) for y in range(side)]
-    steps = Counter(abs(a - c) + abs(b - d) + act for a, b in cells for c, d in cells if (a, b) != (c, d))
-    total = sum(steps.values())
-    return tuple(sorted(steps)), tuple(steps[k] / total for k in sorted(steps))
-
-
-def playground(data: Mapping[str, Any], name: str, seed: int, drawn: bool) -> dict[str, Any]:
+def playground(
+    data: Mapping[str, Any], name: str, seed: int, drawn: bool = False, stored: bool = False
+) -> dict[str, Any]:
     """Draw one Playground graph.
 
     Args:
@@ -42,9 +29,14 @@ def playground(data: Mapping[str, Any], name: str, seed: int, drawn: bool) -> di
         name: ``D1`` to ``D4``.
         seed: of the instance.
         drawn: whether durations are drawn at each start; else once for the graph.
+        stored: draw the like of the stored graphs, not of the generator's.
     """
     rng = generator(seed, 0xD1D4)
     rules, numbers = data["playground"], data["playground"]["sets"][name]
+    budget = numbers["budget"]
+    if stored:
+        rules = {**rules, **rules["stored"]}
+        budget = int(rules["budget"] * rng.uniform(0.8, 1.2))
     nodes = _layers(rng, rules, numbers)
     ands: list[_And] = []
     for layer in range(1, len(numbers["subtasks"])):
@@ -58,10 +50,12 @@ def playground(data: Mapping[str, Any], name: str, seed: int, drawn: bool) -> di
     for node in sorted(nodes, key=lambda n: n.place):
         text = " | ".join(_conjunction(a, len(node.ways) > 1) for a in node.ways)
         subtasks[node.name] = ({"needs": text} if text else {}) | {"reward": node.reward}
-    return _finish(data, rng, f"{name} {seed}", numbers["budget"], subtasks, drawn)
+    return _finish(rng, data["steps"]["playground"], f"{name} {seed}", budget, subtasks, drawn)
 
 
-def mining(data: Mapping[str, Any], seed: int, drawn: bool, whole: bool = False) -> dict[str, Any]:
+def mining(
+    data: Mapping[str, Any], seed: int, drawn: bool = False, stored: bool = False, whole: bool = False
+) -> dict[str, Any]:
     """Draw one sub-graph of the Mining recipe graph.
 
     A subtask is kept with its frequency among the stored graphs, given that what it
@@ -71,9 +65,13 @@ def mining(data: Mapping[str, Any], seed: int, drawn: bool, whole: bool = False)
         data: the content of ``graph.yaml``.
         seed: of the instance.
         drawn: whether durations are drawn at each start; else once for the graph.
+        stored: let the budget vary as for the stored graphs.
         whole: keep all 26 subtasks.
     """
     rng = generator(seed, 0x3171)
+    budget = data["mining"]["budget"]
+    if stored:
+        budget = int(data["mining"]["stored"]["budget"] * rng.uniform(0.8, 1.2))
     table, graphs = data["mining"]["subtasks"], data["mining"]["graphs"]
     kept: dict[str, Any] = {}
     for name, facts in table.items():
@@ -83,7 +81,7 @@ def mining(data: Mapping[str, Any], seed: int, drawn: bool, whole: bool = False)
             vary = data["mining"]["vary"]
             reward = round(facts["reward"] * float(rng.uniform(1 - vary, 1 + vary)), 3)
             kept[name] = ({"needs": facts["needs"]} if "needs" in facts else {}) | {"reward": reward}
-    return _finish(data, rng, f"mining {seed}", data["mining"]["budget"], kept, drawn)
+    return _finish(rng, data["steps"]["mining"], f"mining {seed}", budget, kept, drawn)
 
 
 def _frequency(table: Mapping[str, Any], before: list[str], graphs: int) -> float:
@@ -175,24 +173,19 @@ def _conjunction(node: _And, inside: bool) -> str:
 
 
 def _finish(
-    data: Mapping[str, Any],
     rng: np.random.Generator,
+    steps: Mapping[int, int],
     name: str,
     budget: int,
     subtasks: Mapping[str, Mapping[str, Any]],
     drawn: bool,
 ) -> dict[str, Any]:
-    lengths, shares = path_lengths(**data["paths"])
+    lengths = list(steps)
+    ends = np.cumsum([steps[k] for k in lengths]) / sum(steps.values())
+    # 32 equally likely values stand for the distribution.
+    choice = [lengths[int(np.searchsorted(ends, (k + 0.5) / 32))] for k in range(32)]
     out = {}
     for key, fields in subtasks.items():
-        duration: Any = int(rng.choice(lengths, p=shares))
-        if drawn:
-            duration = {"choice": _quantiles(lengths, shares)}
-        out[key] = {"duration": duration, "attempts": 1, **fields}
+        walked = lengths[int(np.searchsorted(ends, rng.random(), side="right"))]
+        out[key] = {"duration": {"choice": choice} if drawn else walked, "attempts": 1, **fields}
     return {"name": name, "horizon": budget, "agents": 1, "subtasks": out}
-
-
-def _quantiles(lengths: tuple[int, ...], shares: tuple[float, ...], count: int = 32) -> list[int]:
-    """Return ``count`` values that stand for the distribution, equally likely."""
-    ends = np.cumsum(shares)
-    return [int(lengths[int(np.searchsorted(ends, (k + 0.5) / count))]) for k in range(count)]
