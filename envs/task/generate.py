@@ -291,7 +291,7 @@ class _Draft:
         ]
         total = sum(len(n.fixed) for n in self.path)
         for gap, after, before in sorted(links)[: round(self.knobs.max_lags * total)]:
-            lag = {"max": gap + self._between(0, 2)}
+            lag = {"max": gap + self._between(*self.knobs.keeps)}
             self.nodes[after].spec.setdefault("lags", {})[self.nodes[before].name] = lag
 
     def _windows(self) -> None:

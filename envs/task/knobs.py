@@ -35,6 +35,7 @@ class Knobs:
         use_share: share of subtasks that hold a resource.
         min_lags: share of the fixed needs with a least wait.
         max_lags: share of the fixed needs that spoil, smallest gaps of the witness first.
+        keeps: range of ticks beyond the witness's gap before something spoils.
         releases: share of subtasks with a release.
         deadlines: share with a deadline, ``slack`` (of the witness's makespan) at most behind it.
         dues: share with a soft due date, half as loose.
@@ -67,6 +68,7 @@ class Knobs:
     use_share: float = 0.5
     min_lags: float = 0.0
     max_lags: float = 0.0
+    keeps: tuple[int, int] = (0, 2)
     releases: float = 0.0
     deadlines: float = 0.0
     dues: float = 0.0
@@ -97,6 +99,8 @@ class Knobs:
             low, high = getattr(self, name)
             if not 1 <= low <= high:
                 raise ValueError(f"{name}: [{low}, {high}] is not a range from 1 on")
+        if not 0 <= self.keeps[0] <= self.keeps[1]:
+            raise ValueError(f"keeps: {list(self.keeps)} is not a range from 0 on")
         low, high = self.depth + self.width - 1, self.depth * self.width
         if not low <= self.number <= high:
             raise ValueError(
