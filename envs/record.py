@@ -286,10 +286,10 @@ def verify(record: Record) -> Verdict:
             return Verdict(False, k, compared, f"{where}: the episode was over at tick {sim.time}")
         if sim.time != step["time"]:
             return Verdict(False, k, compared, f"{where}: at tick {step['time']}, re-simulated {sim.time}")
-        unknown = [name for name in step["actions"] if name is not None and name not in index]
-        if unknown:
-            return Verdict(False, k, compared, f"{where}: no subtask is called {unknown[0]!r}")
-        actions = [wait if name is None else index[name] for name in step["actions"]]
+        for name, refusal in zip(step["actions"], step["refusals"], strict=True):
+            if name is not None and name not in index and refusal != "unknown":
+                return Verdict(False, k, compared, f"{where}: no subtask is called {name!r}")
+        actions = [index.get(name, wait) for name in step["actions"]]
         events = [plain_event(e) for e in sim.step(actions)]
         until = step["time"] + step["elapsed"]
         while sim.time < until and sim.over is None:
