@@ -162,14 +162,7 @@ def read_task(mapping: dict[str, Any]) -> dict[str, Any]:
         for name, fields in members:
             _add_subtask(name, fields, subtasks, tasks)
     for key, body in (mapping.get("tasks") or {}).items():
-        body = without_nulls(body)
-        if "foreach" in body:
-            members = family_members(key, body)
-            tasks[key] = _composition("all", None, [name for name, _ in members], family=True)
-        else:
-            members = [(key, body)]
-        for name, fields in members:
-            _add_composition(name, fields, tasks)
+        _add_composition(key, without_nulls(body), tasks)
     subtasks, tasks = expand_repeats(subtasks, tasks)
     _bind_compositions(subtasks, tasks)
     for fields in subtasks.values():
@@ -251,10 +244,10 @@ def _add_composition(name: str, body: dict[str, Any], tasks: dict[str, Any]) -> 
         "release": body.pop("release", 0),
         "deadline": body.pop("deadline", None),
     }
-    if "repeat" in body:
-        tasks[name] = _composition("repeat", None, [body["repeat"]], times=body["times"], **binds)
-        return
+    times = body.pop("times", None)
     ((operator, listed),) = body.items()
+    if operator == "repeat":
+        listed = [listed]
     children = []
     for i, child in enumerate(listed):
         if isinstance(child, dict):
@@ -263,7 +256,9 @@ def _add_composition(name: str, body: dict[str, Any], tasks: dict[str, Any]) -> 
             children.append(inline)
         else:
             children.append(child)
-    if operator in ("all", "sequence", "any", "choice"):
+    if operator == "repeat":
+        tasks[name] = _composition(operator, None, children, times=times, **binds)
+    elif operator in ("all", "sequence", "any", "choice"):
         tasks[name] = _composition(operator, None, children, **binds)
     else:
         tasks[name] = _composition("k of", int(operator.split()[0]), children, **binds)

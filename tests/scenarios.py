@@ -319,7 +319,11 @@ _add(
     "no spoiling for a closed successor",
     "A successor closed as of the last closing does not spoil; one that closes only now still does.",
     """
-    subtasks: {a: {duration: 2}, b: {lags: {a: {max: 0}}, deadline: 2}, c: {duration: 2}, d: {lags: {c: {max: 0}}, deadline: 3}}
+    subtasks:
+      a: {duration: 2}
+      b: {lags: {a: {max: 0}}, deadline: 2}
+      c: {duration: 2}
+      d: {lags: {c: {max: 0}}, deadline: 3}
     agents: 2
     horizon: 9
     goal: b & d
