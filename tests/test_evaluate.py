@@ -182,14 +182,8 @@ def test_resuming_plays_only_what_is_missing(tea: str, tmp_path: Path) -> None:
     evaluate([tea], ["greedy"], 2, out=out)
     before = (out / "results.jsonl").read_bytes()
     told: list[tuple[int, int]] = []
-    found = evaluate(
-        [tea],
-        ["greedy", "shortest"],
-        3,
-        out=out,
-        resume=True,
-        progress=lambda n, of, row: told.append((n, of)),
-    )
+    agents = ["greedy", "shortest"]
+    found = evaluate([tea], agents, 3, out=out, resume=True, progress=lambda n, of, _: told.append((n, of)))
     after = (out / "results.jsonl").read_bytes()
     assert after.startswith(before)
     assert told == [(n, 9) for n in range(4, 10)]
@@ -221,7 +215,7 @@ def test_other_settings_are_not_mixed_in(tea: str, tmp_path: Path) -> None:
         ({"reward": "makespan"}, "reward"),
     ):
         with pytest.raises(InputError, match=words):
-            evaluate([tea], ["greedy"], 1, out=out, resume=True, **options)  # type: ignore[arg-type]
+            evaluate([tea], ["greedy"], 1, out=out, resume=True, **options)
     changed = {**TEA, "horizon": 50}
     Path(tea).write_text(yaml.safe_dump(changed))
     with pytest.raises(InputError, match="the task has changed"):
@@ -257,7 +251,8 @@ def progress(done, total, row):
     if done == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
 
-evaluate([sys.argv[1]], ["greedy", "shortest"], 4, out=sys.argv[2], record=True, resume=True, progress=progress)
+agents = ["greedy", "shortest"]
+evaluate([sys.argv[1]], agents, 4, out=sys.argv[2], record=True, resume=True, progress=progress)
 """
 
 
@@ -265,9 +260,8 @@ def test_no_row_is_lost_or_doubled_by_kills(tea: str, tmp_path: Path) -> None:
     """Killed twice and continued twice, the results are those of an undisturbed evaluation."""
     out = tmp_path / "killed"
     for at in (4, 9):
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, tea, str(out), str(at)], capture_output=True, check=False
-        )
+        command = [sys.executable, "-c", KILLED, tea, str(out), str(at)]
+        done = subprocess.run(command, capture_output=True, check=False)
         assert done.returncode == -9, done.stderr.decode()
         assert len(read_rows(out / "results.jsonl")[0]) == at
     evaluate([tea], ["greedy", "shortest"], 4, out=out, record=True, resume=True)
@@ -422,8 +416,7 @@ def test_the_four_suites_exist() -> None:
 
 def test_a_specification_may_be_given_as_an_object() -> None:
     """From Python an environment may be a specification with any options."""
-    spec = EnvironmentSpec(
-        "stratagym/Task-v0", {"task": {"subtasks": {"a": {"duration": 2}}, "goal": "a", "horizon": 9}}, "one"
-    )
+    task = {"subtasks": {"a": {"duration": 2}}, "goal": "a", "horizon": 9}
+    spec = EnvironmentSpec("stratagym/Task-v0", {"task": task}, "one")
     found = evaluate([spec], ["greedy"], 1)
     assert {(row["env"], row["makespan"]) for row in found.rows} == {("one", 2)}
