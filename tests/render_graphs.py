@@ -165,7 +165,8 @@ def random_graph(n: int, seed: int, depth: int = 5) -> TaskGraph:
     for i in range(n):
         before = [j for j in range(i) if layer[j] < layer[i]]
         near = [j for j in before if layer[j] == layer[i] - 1] or before
-        needs, lags = TRUE, ()
+        needs = TRUE
+        lags: tuple[Lag, ...] = ()
         if before:
             k = int(rng.integers(1, 4))
             chosen = sorted({int(rng.choice(near)), *(int(j) for j in rng.choice(before, k))})

@@ -43,24 +43,12 @@ def pygame_module() -> Any:
     return pygame
 
 
-@functools.lru_cache(maxsize=16)
 def _font(size: int) -> Any:
-    pygame = pygame_module()
-    if not pygame.font.get_init():
-        pygame.font.init()
-    return pygame.font.Font(None, size)
-
-
-def _with_font(size: int, use: Callable[[Any], Any]) -> Any:
-    """Apply ``use`` to the font; load it again if somebody called ``pygame.quit`` meanwhile."""
-    pygame = pygame_module()
-    if pygame.font.get_init():
-        try:
-            return use(_font(size))
-        except pygame.error:
-            pass
-    _font.cache_clear()
-    return use(_font(size))
+    """Return the bundled font, loaded anew: a font kept over somebody's ``pygame.quit`` would crash."""
+    font = pygame_module().font
+    if not font.get_init():
+        font.init()
+    return font.Font(None, size)
 
 
 def _clean(string: str) -> str:
@@ -70,19 +58,32 @@ def _clean(string: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _written(string: str, size: int, colour: Colour) -> Any:
-    return _with_font(size, lambda font: font.render(string, True, colour))
+    return _font(size).render(string, True, colour)
 
 
 @functools.lru_cache(maxsize=8192)
 def text_width(string: str, size: int) -> int:
     """Return the width of the text in pixels."""
-    return int(_with_font(size, lambda font: font.size(_clean(string))[0]))
+    known = _advances(size)
+    return sum(known[c] if c in known else _advance(c, size) for c in _clean(string))
+
+
+@functools.lru_cache(maxsize=16)
+def _advances(size: int) -> dict[str, int]:
+    """Return the widths of the common characters."""
+    common = "".join(map(chr, range(32, 127))) + "…≥≤×"
+    return {c: m[4] for c, m in zip(common, _font(size).metrics(common), strict=True) if m is not None}
+
+
+@functools.lru_cache(maxsize=4096)
+def _advance(character: str, size: int) -> int:
+    return int(_font(size).size(character)[0])
 
 
 @functools.lru_cache(maxsize=64)
 def text_height(size: int) -> int:
     """Return the height of a line of text in pixels."""
-    return int(_with_font(size, lambda font: font.get_height()))
+    return int(_font(size).get_height())
 
 
 @functools.lru_cache(maxsize=8192)

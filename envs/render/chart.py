@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stratagym.envs.render.diagram import lag_words
-from stratagym.envs.render.palette import GROUP_HUES, OTHER, OUTCOME_HUE, Colour
+from stratagym.envs.render.palette import GROUP_HUES, OTHER, Colour
 from stratagym.envs.task.graph import Lag, TaskGraph
 
 Outcome = Literal["running", "success", "failure"]
@@ -244,17 +244,13 @@ def _bands(lag: Lag, bars: Sequence[Bar], by_subtask: dict[int, list[RunBar]]) -
         yield Band(anchor, anchor + lag.minimum, high)
 
 
-def hues(
-    graph: TaskGraph, by: Literal["group", "outcome"]
-) -> tuple[dict[int, Colour] | dict[str, Colour], list[tuple[Colour, str]]]:
-    """Return the hue of every subtask (or outcome), and the groups by hue for the legend."""
-    if by == "outcome":
-        return OUTCOME_HUE, []
+def hues(graph: TaskGraph) -> tuple[dict[int, Colour], list[tuple[Colour, str]]]:
+    """Return the hue of every subtask by its group, and the groups by hue for the legend."""
     groups = _groups(graph)
     if not groups:
         return {i: GROUP_HUES[i % len(GROUP_HUES)] for i in range(len(graph.subtasks))}, []
     colours = dict.fromkeys(range(len(graph.subtasks)), OTHER)
-    legend = []
+    legend: list[tuple[Colour, str]] = []
     for k, (name, members) in enumerate(groups[: len(GROUP_HUES)]):
         legend.append((GROUP_HUES[k], name))
         colours.update(dict.fromkeys(members, GROUP_HUES[k]))

@@ -162,7 +162,7 @@ class _Chart:
         span: int,
     ) -> None:
         self.graph, self.time, self.width, self.span, self.hue = graph, time, width, span, hue
-        self.colours, self.groups = hues(graph, hue)
+        self.colours, self.groups = hues(graph) if hue == "group" else ({}, [])
         self.runs = runs
         self.rows = _rows(graph, runs, time)
         names = [label for kind, label, _ in self.rows if kind != "head"]
@@ -216,8 +216,7 @@ class _Chart:
 
     def fill(self, run: RunBar) -> Colour:
         """Return the hue of a run."""
-        key = run.outcome if self.hue == "outcome" else run.subtask
-        return self.colours[key]  # type: ignore[index]
+        return self.colours[run.subtask] if self.hue == "group" else OUTCOME_HUE[run.outcome]
 
     def _grid(self, top: float, bottom: float) -> None:
         """Draw the time axis and its vertical lines."""
@@ -279,8 +278,8 @@ class _Chart:
             colour = mix(self.fill(block.run), WHITE, 0.35)
             canvas.box(a, top, max(2, b - a - 1), tall, colour, mix(self.fill(block.run), INK, 0.35))
             name = self.graph.subtasks[block.run.subtask].name
-            if tall >= 12 and b - a >= 40:
-                canvas.text(a + 4, top + tall / 2 + 1, name, TINY, ink_on(colour), "w", int(b - a) - 8)
+            if tall >= 12 and (b - a >= 40 or text_width(name, TINY) + 6 <= b - a):
+                canvas.text(a + 3, top + tall / 2 + 1, name, TINY, ink_on(colour), "w", int(b - a) - 5)
         ends = [t for t, _ in row.steps[1:]] + [self.span]
         for (tick, capacity), end in zip(row.steps, ends, strict=True):
             level = base - capacity * unit

@@ -89,5 +89,5 @@ def contrast(colour: Colour, other: Colour) -> float:
 
 
 def ink_on(background: Colour) -> Colour:
-    """Return the dark or the light text colour, whichever reads better on the background."""
-    return INK if contrast(INK, background) >= contrast(WHITE, background) else WHITE
+    """Return black or white, whichever reads better on the background."""
+    return BLACK if contrast(BLACK, background) >= contrast(WHITE, background) else WHITE
