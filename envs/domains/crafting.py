@@ -97,7 +97,8 @@ def _recipes(draft: Draft, deep: int, raw: int, tools: int, more: int) -> dict[s
     data, rng = data_beside(__file__), draft.rng
     words = {tier: pick(rng, data["words"]["made"][tier - 1], 99) for tier in range(1, deep + 1)}
     things = {name: _Thing(name, 0, {}) for name in pick(rng, data["words"]["raw"], raw)}
-    tiers = list(range(1, deep + 1)) + [between(rng, (1, deep - 1)) for _ in range(more)]
+    spare = [tier for tier in range(1, deep) for _ in range(len(words[tier]) - 1)]
+    tiers = [*range(1, deep + 1), *pick(rng, spare, more)]
     extra: list[_Thing] = []
     for k, tier in sorted(enumerate(tiers), key=lambda pair: (pair[1], pair[0])):
         thing = _Thing(words[tier].pop(), tier, {})
@@ -156,7 +157,7 @@ def _add(draft: Draft, things: dict[str, _Thing], thing: _Thing, demand: int, hu
             marks={"runs": runs},
             produces={thing.name: made},
             repeatable=True,
-            attempts=runs + spare,
+            attempts=max(1, runs + spare),
         )
         return
     supply = [*thing.takes, *([thing.tool] if thing.tool else [])]

@@ -72,32 +72,30 @@ def mining(
     budget = data["mining"]["budget"]
     if stored:
         budget = int(data["mining"]["stored"]["budget"] * rng.uniform(0.8, 1.2))
-    table, graphs = data["mining"]["subtasks"], data["mining"]["graphs"]
+    table = data["mining"]["subtasks"]
+    shares = _shares(table, data["mining"]["graphs"])
+    vary = data["mining"]["vary"]
     kept: dict[str, Any] = {}
     for name, facts in table.items():
-        before = [k for k in table if k in facts.get("needs", "").replace("|", "&").split(" & ")]
-        given = _frequency(table, before, graphs)
-        if whole or (all(k in kept for k in before) and rng.random() < facts["in"] / given):
-            vary = data["mining"]["vary"]
+        if whole or (all(k in kept for k in _needed(facts)) and rng.random() < shares[name]):
             reward = round(facts["reward"] * float(rng.uniform(1 - vary, 1 + vary)), 3)
             kept[name] = ({"needs": facts["needs"]} if "needs" in facts else {}) | {"reward": reward}
     return _finish(rng, data["steps"]["mining"], f"mining {seed}", budget, kept, drawn)
 
 
-def _frequency(table: Mapping[str, Any], before: list[str], graphs: int) -> float:
-    """Return in how many graphs all of ``before`` are kept, by the way that ``mining`` keeps them."""
-    closure = set(before)
-    frontier = list(before)
-    while frontier:
-        needs = table[frontier.pop()].get("needs", "").replace("|", "&").split(" & ")
-        new = [k for k in needs if k and k not in closure]
-        closure |= set(new)
-        frontier += new
-    share = 1.0
-    for k in closure:
-        direct = table[k].get("needs", "").replace("|", "&").split(" & ")
-        share *= table[k]["in"] / _frequency(table, [d for d in direct if d], graphs)
-    return graphs * share
+def _needed(facts: Mapping[str, Any]) -> list[str]:
+    return [k for k in facts.get("needs", "").replace("|", "&").split(" & ") if k]
+
+
+def _shares(table: Mapping[str, Any], graphs: int) -> dict[str, float]:
+    """Return how often each subtask is kept where all that it needs is kept."""
+    shares: dict[str, float] = {}
+    below: dict[str, set[str]] = {}
+    for name, facts in table.items():
+        below[name] = {k for before in _needed(facts) for k in (before, *below[before])}
+        given = graphs * float(np.prod([shares[k] for k in below[name]]))
+        shares[name] = facts["in"] / given
+    return shares
 
 
 @dataclass(eq=False)

@@ -103,18 +103,28 @@ def extend_depth(mapping: Mapping[str, Any], seed: int) -> dict[str, Any]:
     return task
 
 
-def extend_width(mapping: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Put a new subtask beside those of the largest level, and ask the goal for it.
+def extend_width(mapping: Mapping[str, Any], other: int | Mapping[str, Any]) -> dict[str, Any]:
+    """Put a new subtask beside those of the largest level, or a whole other task beside this one.
 
-    It has no window of its own and the horizon grows by its duration, so a schedule
+    With a seed, one subtask is added, and the goal asks for it. It has no window of its own and the horizon grows by its duration, so a schedule
     that reached the goal still does, with the new subtask behind. It needs one
     subtask of the level before that the goal cannot do without; if there is none
-    (all of that level are alternatives), any one of them.
+    (all of that level are alternatives), any one of them. With another task, both are
+    combined under the prefixes ``first/`` and ``second/``, sharing agents, resources and
+    items of the same name; no window moves, so the goal may be out of reach in time.
+
+    Args:
+        mapping: a task of plain subtasks.
+        other: a seed, or another task.
 
     Returns:
-        A new mapping, its width greater by one.
+        A new mapping, its width greater by one (by a seed).
     """
-    rng = np.random.Generator(np.random.PCG64([seed, 0x31D7]))
+    if isinstance(other, Mapping):
+        from stratagym.envs.task.spec import combine
+
+        return dict(combine({"first": mapping, "second": other}).to_dict())
+    rng = np.random.Generator(np.random.PCG64([other, 0x31D7]))
     task = copy.deepcopy(dict(mapping))
     level = levels(task)
     counts = [list(level.values()).count(k) for k in range(max(level.values()) + 1)]

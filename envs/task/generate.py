@@ -330,7 +330,9 @@ class _Draft:
             start, end = self.start[node.index], self.end[node.index]
             kind = self._pick(["undo", "stock", "duration", "appear", "deadline"])[0]
             done = [k for n in self.path for k in n.chosen if self.start[n.index] >= end]
-            if kind == "undo" and node.index in done and node.index not in self._goal():
+            # Undoing what waits on something that spoils would spoil that as well.
+            lasting = all("max" not in lag for lag in node.spec.get("lags", {}).values())
+            if kind == "undo" and lasting and node.index in done and node.index not in self._goal():
                 users = [n for n in self.path if node.index in n.chosen]
                 at = max(self.start[n.index] for n in users) + 1
                 self.events.append({"at": at, "undo": node.name})
