@@ -714,7 +714,7 @@ _add(
     [
         (["a"], {"time": 1}),
         (WAIT, {"time": 2, "status": {"a": "done", "b": "locked"}, "can": [[]]}),
-        (["b"], {"time": 3, "refusals": ["busy"]}),
+        (["b"], {"time": 3, "refusals": ["busy"], "can": [[]]}),
         (WAIT, {"time": 4, "can": [["b"]]}),
     ],
 )
@@ -958,7 +958,7 @@ _add(
 _add(
     "decision clock and a goal by waiting",
     "Without a horizon it runs on while waiting alone would bring the goal.",
-    "{subtasks: {a: {}, c: {}}, goal: c & ~a, events: [{at: 5, undo: a}]}",
+    "{subtasks: {a: {attempts: 1}, c: {}}, goal: c & ~a, events: [{at: 5, undo: a}]}",
     [(["a"], {"time": 1}), (["c"], {"time": 5, "over": "terminated", "elapsed": 4})],
     clock="decision",
 )
@@ -978,6 +978,13 @@ _add(
         (WAIT, {"time": 5, "elapsed": 3, "status": {"a": "done"}}),
         (WAIT, {"time": 7, "elapsed": 2, "can": [["b", "c"]]}),
     ],
+    clock="event",
+)
+_add(
+    "event clock and a start that leaves no trace",
+    "After an accepted start the step ends when an agent is idle, even if all looks as before.",
+    "{subtasks: {a: {repeatable: true, reward: 1}, b: {needs: a & ~a}}, goal: b, horizon: 9}",
+    [(["a"], {"time": 1}), (["a"], {"time": 2, "elapsed": 1, "reward": 1})],
     clock="event",
 )
 _add(
