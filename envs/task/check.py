@@ -14,6 +14,7 @@ from stratagym.envs.task.document import Task
 from stratagym.envs.task.exclusion import Exclusion
 from stratagym.envs.task.faults import quote
 from stratagym.envs.task.graph import TRUE, Constraint, TaskGraph
+from stratagym.envs.task.temptation import temptation
 
 
 def warnings_of(task: Task) -> list[str]:
@@ -38,6 +39,9 @@ def warnings_of(task: Task) -> list[str]:
         lines.append(
             "goal: it waits for constraints, but without a horizon it may wait for ever; set `horizon`"
         )
+    earned = None if unreachable else temptation(graph)
+    if earned:
+        lines.append(f"goal: avoiding it earns {earned[0]:g}, reaching it at most {earned[1]:g}")
     return lines
 
 

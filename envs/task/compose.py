@@ -40,7 +40,14 @@ UNNAMED = "task"
 """The name of a task that has none."""
 
 MAX_MEMBERS = 4_000_000
-"""Members of all compositions together, each counted in each."""
+"""Members of all compositions together, each counted in each (once if several have the same)."""
+
+MAX_LINKS = 8_000_000
+"""How often a subtask may be named by compositions, lags (each counts 8) and events, all together."""
+
+MAX_CONSTRAINTS = 1024
+MAX_TRANSITIONS = 4_000_000
+"""Entries of the tables of all automata together."""
 
 
 @dataclass(slots=True)
@@ -70,6 +77,7 @@ class Composer:
         self.masks: dict[str, int] = {}
         self.members: dict[str, tuple[int, ...]] = {}
         self.bound = [Bound() for _ in self.drafts]
+        self.links = 0
         self.agents, self.skills = _agents(spec, self.drafts)
         self.resources = {name: i for i, name in enumerate(spec.resources or {})}
         self.items = _items(spec, self.drafts)
@@ -144,21 +152,35 @@ class Composer:
 
     def push_down(self) -> None:
         """Bind every subtask to what the compositions over it ask."""
-        groups = sorted(self.parts.groups.values(), key=lambda g: g.order)
-        for group in groups:
+        for group in sorted(self.parts.groups.values(), key=lambda g: g.order):
             literals = self.literals(group.needs, f"{group.path}.needs")
-            for i in self.members[group.name]:
-                bound = self.bound[i]
-                bound.needs += literals
-                bound.release = max(bound.release, group.release)
-                if group.deadline is not None:
-                    ends = [d for d in (group.deadline, bound.deadline) if d is not None]
-                    bound.deadline = min(ends)
+            if len(literals) > 16:
+                literals = [(self.gates.all(literals), True)]
+            if literals or group.release or group.deadline is not None:
+                for i in self.named(group.name, group.path):
+                    bound = self.bound[i]
+                    bound.needs += literals
+                    bound.release = max(bound.release, group.release)
+                    if group.deadline is not None:
+                        ends = [end for end in (group.deadline, bound.deadline) if end is not None]
+                        bound.deadline = min(ends)
             if group.kind in ("sequence", "repeat"):
                 for before, child in zip(group.children, group.children[1:], strict=False):
                     node = self.node(before, group.path)
-                    for i in self.under(child, group.path):
+                    for i in self.named(child, group.path):
                         self.bound[i].needs.append((node, True))
+
+    def named(self, name: str, path: str) -> tuple[int, ...]:
+        """Return all subtasks under a name, and count them against what a task may bind."""
+        members = self.under(name, path)
+        self.spend(len(members), path)
+        return members
+
+    def spend(self, links: int, path: str) -> None:
+        """Count links from one part of the task to its subtasks."""
+        self.links += links
+        if self.links > MAX_LINKS:
+            raise TaskError("compositions, lags and events name too many subtasks together", path)
 
     # --- subtasks ----------------------------------------------------------------
 
@@ -200,11 +222,14 @@ class Composer:
         seen: set[int] = set()
         for name, (from_start, minimum, maximum) in draft.lags.items():
             path = join(draft.at("lags"), name)
-            for predecessors in self._predecessors(name, path):
-                if i in predecessors and (not from_start or maximum is not None):
-                    raise TaskError(
-                        "a lag on itself", path, "a cooldown is {min: .., from: start}, without `max`"
-                    )
+            found = self._predecessors(name, path)
+            self.spend(8 * len(found), path)
+            for predecessors in found:
+                if i in predecessors and not from_start:
+                    fix = "for a cooldown write {min: .., from: start}"
+                    raise TaskError("a lag on itself", path, fix)
+                if i in predecessors and maximum is not None:
+                    raise TaskError("a cooldown (a lag on itself from its start) has no `max`", path)
                 if not seen.isdisjoint(predecessors):
                     twice = next(self.drafts[p].name for p in predecessors if p in seen)
                     raise TaskError(f"two lags on the subtask {quote(twice)}", path, "keep one of them")
@@ -302,12 +327,19 @@ class Composer:
     def constraints(self) -> tuple[Constraint, ...]:
         """Return the formulas, compiled, their atoms resolved."""
         found: list[Constraint] = []
-        for k, text in enumerate(self.spec.constraints or ()):
+        formulas = self.spec.constraints or []
+        if len(formulas) > MAX_CONSTRAINTS:
+            raise TaskError(f"{len(formulas)} constraints, at most {MAX_CONSTRAINTS}", "constraints")
+        transitions = 0
+        for k, text in enumerate(formulas):
             path = f"constraints[{k}]"
             try:
                 atoms, automaton = ltlf.compile_formula(text)
             except ltlf.FormulaError as error:
                 raise TaskError(f"{error} in {quote(text)}", path) from None
+            transitions += len(automaton.table) << len(atoms)
+            if transitions > MAX_TRANSITIONS:
+                raise TaskError("the automata of the constraints are too large together", path)
             resolved = tuple(
                 Atom(kind, name, self.node(name, path), self.under(name, path)) for kind, name in atoms
             )
@@ -331,7 +363,7 @@ class Composer:
         constraints = self.constraints()
         events = read_events(
             self.spec.events or (),
-            Names(self.under, tuple(a.name for a in self.agents), self.resources, self.items),
+            Names(self.named, tuple(a.name for a in self.agents), self.resources, self.items),
         )
         stocks = self.spec.items or {}
         return TaskGraph(

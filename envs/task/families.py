@@ -97,6 +97,7 @@ class Group:
     """One composition on its way: children by name.
 
     Attributes:
+        key: its operator as written, empty for families and modes.
         times: how many copies (``repeat`` only; then there is one child until copied).
         due, weight: of a subtask with modes, whose group this is.
         owner: the family that it belongs to, empty for none.
@@ -116,6 +117,14 @@ class Group:
     due: int | None = None
     weight: float = 1.0
     owner: str = ""
+    key: str = ""
+
+    def at(self, child: str) -> str:
+        """Return the path of one of its children."""
+        if self.kind in ("family", "modes") or child not in self.children:
+            return self.path
+        place = join(self.path, self.key)
+        return place if self.kind == "repeat" else join(place, self.children.index(child))
 
 
 @dataclass(slots=True)

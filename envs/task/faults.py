@@ -32,7 +32,8 @@ class TaskError(ValueError):
 
     def __str__(self) -> str:
         """Return one printable line: ``file: path: problem; fix``."""
-        where = "".join(f"{part}: " for part in (self.file, self.path) if part)
+        path = self.path if len(self.path) <= 200 else f"{self.path[:197]}..."
+        where = "".join(f"{part}: " for part in (self.file, path) if part)
         return one_line(where + self.problem + (f"; {self.fix}" if self.fix else ""))
 
     def within(self, file: str) -> TaskError:
@@ -76,7 +77,7 @@ def describe(value: Any) -> str:
         return repr(value)
     if isinstance(value, Mapping):
         return "a mapping"
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return "a list"
     return f"a value of type {type(value).__name__}"
 

@@ -62,7 +62,7 @@ def _read(name: str, raw: Any, path: str) -> tuple[Group, list[tuple[str, Any, s
     body = {k: v for k, v in raw.items() if v is not None}
     key, kind, count = _operator(body, path)
     binding = check(BindingSpec, {k: v for k, v in body.items() if k not in (key, "times")}, path)
-    group = Group(name, path, (), kind, count, [])
+    group = Group(name, path, (), kind, count, [], key=key)
     group.needs = parse_needs(binding.needs, f"{path}.needs")
     group.release, group.deadline = binding.release or 0, binding.deadline
     where = join(path, key)
@@ -178,7 +178,7 @@ def topological(parts: Parts, strict: Callable[[str, str], None] | None = None) 
                     _cycle([n for n, _ in stack], child, parts)
                 _enter(child, parts, done, stack)
             elif strict is not None and child not in parts.drafts:
-                strict(child, parts.groups[name].path)
+                strict(child, parts.groups[name].at(child))
     return order
 
 

@@ -245,6 +245,8 @@ def _agents(value: Any) -> Any:
         return None
     if isinstance(value, bool) or not isinstance(value, int | list):
         raise Refusal(f"must be a number or a list of {{name, skills}}, not {describe(value)}")
+    if value == []:
+        raise Refusal("the list of agents is empty", "leave it out for one agent")
     count = value if isinstance(value, int) else len(value)
     if not 1 <= count <= MAX_AGENTS:
         raise Refusal(f"there must be 1 to {MAX_AGENTS} agents, not {describe(count)}")
@@ -310,7 +312,10 @@ def _translate(model: type[Model], error: Mapping[str, Any], path: str) -> TaskE
     for part in loc:
         path = join(path, part)
     if kind == "extra_forbidden":
-        known = _fields(_model_at(model, loc))
+        place = _model_at(model, loc)
+        known = _fields(place)
+        if place is ModeSpec and field in ("due", "weight"):
+            return TaskError(f"unknown field {quote(field)}", path, f"`{field}` belongs to the subtask")
         fix = suggest(field, known) or f"the fields here are {', '.join(known)}"
         return TaskError(f"unknown field {quote(field)}", path, fix)
     if kind == "missing":
@@ -320,7 +325,7 @@ def _translate(model: type[Model], error: Mapping[str, Any], path: str) -> TaskE
         return TaskError(cause.problem, path, _hole_in(value) or cause.fix)
     if kind in _RANGES:
         word, key = _RANGES[kind]
-        return TaskError(f"must be {word} {error['ctx'][key]}, not {describe(value)}", path)
+        return TaskError(f"must be {word} {int(error['ctx'][key])}, not {describe(value)}", path)
     if kind == "literal_error":
         return TaskError(f"must be {error['ctx']['expected']}, not {describe(value)}", path)
     expected = _TYPES.get(kind.split("_")[0], "")
