@@ -19,7 +19,8 @@ from stratagym.envs.task.bounds import Heads, heads, lower_bound, upper_bound_re
 from stratagym.envs.task.circuit import Instant
 from stratagym.envs.task.circuit import Literal as Lit
 from stratagym.envs.task.graph import TaskGraph
-from stratagym.envs.task.outlook import OBJECTIVES, Objective, Outlook, fading, run_counts
+from stratagym.envs.task.outlook import OBJECTIVES, Objective, Outlook, fading
+from stratagym.envs.task.repeats import Repeats, first_success, repeats
 from stratagym.envs.task.replay import Played, Run, Start, play, verify_schedule
 from stratagym.envs.task.schedule import RunVariables, Sheet
 from stratagym.envs.task.schedule_rules import (
@@ -193,42 +194,63 @@ def _claim(
 def _search(look: Outlook, objective: Objective, known: Heads, limit: float, effort: _Effort) -> _Found:
     """Search over longer and longer spans until the answer cannot depend on the span."""
     bound = limit
-    for ticks, final in _spans(look, objective, limit):
-        counts = run_counts(look, objective, ticks, known.start)
-        whole = all(count <= MOST_RUNS for count in counts.values())
-        counts = {i: min(count, MOST_RUNS) for i, count in counts.items()}
-        if sum(counts.values()) > MOST_RUNS_IN_ALL or _cells(look.graph, ticks) > MOST_CELLS:
-            return _Found(None, bound)
-        result = _solve(look, objective, known, ticks, counts, bound, effort)
+    spans = _spans(look, objective, limit, known)
+    best = _once(look, known, spans[-1][0], limit, effort) if objective == "makespan" else None
+    if best is not None:
+        reached = int(best.value["makespan"] or 0)
+        if reached <= limit:
+            return _Found(best, limit)
+        # Only what is shorter is looked for; if there is nothing, this is the best.
+        spans = [(ticks, False) for ticks, _ in spans if ticks < reached - 1] + [(reached - 1, True)]
+    for ticks, final in spans:
+        often = repeats(look, objective, ticks, known.start)
+        whole = all(count <= MOST_RUNS for count in often.counts.values())
+        often = replace(often, counts={i: min(count, MOST_RUNS) for i, count in often.counts.items()})
+        if sum(often.counts.values()) > MOST_RUNS_IN_ALL or _cells(look.graph, often, ticks) > MOST_CELLS:
+            return _Found(best, bound)
+        result = _solve(look, objective, known, ticks, often, bound, effort)
         if objective == "makespan":
             if result.impossible and not final:
                 bound = max(bound, ticks + 1.0) if whole else bound
                 continue
-            if result.played is None and not result.impossible and effort.left <= 0:
-                return replace(result, bound=bound)
-            if not whole:
-                return replace(result, bound=bound, impossible=False)
-            if result.impossible:
-                return _Found(None, math.inf, True)
-            return replace(result, bound=min(result.bound, ticks + 1.0))
+            if result.impossible and whole:
+                return _Found(best, float(ticks + 1)) if best else _Found(None, math.inf, True)
+            played = result.played if result.played and result.played.value["makespan"] is not None else best
+            return _Found(played, min(result.bound, ticks + 1.0) if whole else bound)
         if not (whole and final):
             return replace(result, bound=bound, impossible=False)
         return replace(result, bound=min(bound, result.bound) if objective == "reward" else result.bound)
-    return _Found(None, bound)
+    return _Found(best, bound)
 
 
-def _cells(graph: TaskGraph, ticks: int) -> int:
+def _once(look: Outlook, known: Heads, ticks: int, limit: float, effort: _Effort) -> Played | None:
+    """Return a good schedule in which nothing is done twice and nothing spoils, if that leaves much out."""
+    full = repeats(look, "makespan", ticks, known.start)
+    lasting = fading(look.graph) - {i for e in look.graph.events if e.kind == "undo" for i in e.targets}
+    if not effort.replays or (lasting <= full.settled and max(full.counts.values(), default=0) <= 1):
+        return None
+    counts = {i: first_success(look, i, count) for i, count in full.counts.items()}
+    part = _Effort(effort.left / 3, effort.workers, effort.deterministic, True)
+    before = part.left
+    result = _solve(look, "makespan", known, ticks, Repeats(counts, lasting), limit, part)
+    effort.left -= before - part.left
+    reached = result.played is not None and result.played.value["makespan"] is not None
+    return result.played if reached else None
+
+
+def _cells(graph: TaskGraph, often: Repeats, ticks: int) -> int:
     """Return how much is followed tick by tick."""
     states = sum(len(c.automaton.table) * (1 + len(c.atoms)) for c in graph.constraints)
-    return ticks * (states + 4 * len(fading(graph)))
+    falling = sum(e.kind == "stock" and min(e.amounts) < 0 for e in graph.events)
+    return ticks * (states + falling + 4 * len(fading(graph) - often.settled))
 
 
-def _spans(look: Outlook, objective: Objective, limit: float) -> list[tuple[int, bool]]:
+def _spans(look: Outlook, objective: Objective, limit: float, known: Heads) -> list[tuple[int, bool]]:
     """Return (ticks, whether no longer span can matter), shorter ones first where that pays."""
     graph = look.graph
     most, final = (graph.horizon, True) if graph.horizon is not None else _longest(look)
-    by_tick = bool(graph.constraints or fading(graph)) or any(s.repeatable for s in graph.subtasks)
-    by_tick = by_tick or any(e.kind == "stock" and min(e.amounts) < 0 for e in graph.events)
+    often = repeats(look, objective, most, known.start)
+    by_tick = _cells(graph, often, 1) > 0 or sum(often.counts.values()) > 2 * len(often.counts)
     if objective != "makespan" or not by_tick:
         return [(most, final)]
     spans = []
@@ -267,17 +289,24 @@ def _solve(
     objective: Objective,
     known: Heads,
     ticks: int,
-    counts: dict[int, int],
+    often: Repeats,
     bound: float,
     effort: _Effort,
 ) -> _Found:
     """Build the model for a span, solve it and play what comes out."""
-    problem = _Problem(look, objective, known, ticks, counts, bound)
+    problem = _Problem(look, objective, known, ticks, often, bound)
     answer = problem.solve(effort)
     if answer is None:
         return _Found(None, bound, problem.impossible)
     starts, reached = answer
-    played = play(look.graph, starts, look.seed or 0) if effort.replays else None
+    if not effort.replays:
+        return _Found(None, reached)
+    played = play(look.graph, starts, look.seed or 0)
+    if isinstance(played, str):
+        fewer = problem.fewest_runs(effort) or starts
+        played = play(look.graph, fewer, look.seed or 0)
+        if isinstance(played, str):
+            played = play(look.graph, fewer, look.seed or 0, strict=False)
     return _Found(None if isinstance(played, str) else played, reached)
 
 
@@ -290,12 +319,12 @@ class _Problem:
         objective: Objective,
         known: Heads,
         ticks: int,
-        counts: dict[int, int],
+        often: Repeats,
         bound: float,
     ) -> None:
         self.graph = look.graph
         self.objective = objective
-        self.sheet = sheet = Sheet(look, ticks, counts, known)
+        self.sheet = sheet = Sheet(look, ticks, often, known)
         self.impossible = False
         add_fading(sheet)
         add_attempts(sheet)
@@ -308,6 +337,8 @@ class _Problem:
         add_reduced_stock(sheet)
         add_constraints(sheet)
         self.scale = 1
+        self.value: Any = 0
+        self._reached = 0
         if objective == "makespan":
             self._makespan(int(bound))
         else:
@@ -328,8 +359,12 @@ class _Problem:
     def _makespan(self, bound: int) -> None:
         """The first tick at which the goal holds; it is judged from tick 1, or after a dispatch at 0."""
         sheet, c = self.sheet, self.sheet.circuit
-        first = max(bound, 0 if sheet.dispatch else 1)
-        end = c.instant([(first, sheet.ticks)])
+        at_once = [
+            c.both(run.present, c.at(run.start, 0))
+            for run in sheet.all_runs
+            if self.graph.subtasks[run.subtask].attended == 0
+        ]
+        end = c.instant([(max(bound, 0 if any(x is not False for x in at_once) else 1), sheet.ticks)])
         if end is None or self.graph.goal is None:
             self.impossible = True
             return
@@ -337,7 +372,18 @@ class _Problem:
         sheet.demand(self.graph.goal, end)
         for accepts in sheet.accepts:
             c.demand_pick(True, end, accepts.__getitem__)
-        c.model.minimize(end.expression)
+        if end.lo == 0:
+            c.clause(c.before(Instant.constant(1), end), *at_once)
+        self._set_objective(end.expression, False)
+
+    def _set_objective(self, value: Any, large: bool) -> None:
+        """Make the value large or small."""
+        self.value = value
+        model = self.sheet.circuit.model
+        if large:
+            model.maximize(value)
+        else:
+            model.minimize(value)
 
     def _episode_end(self) -> Instant:
         """The tick at which the episode ends: the horizon, or the first at which the goal holds."""
@@ -379,7 +425,7 @@ class _Problem:
                 paid.append((run, c.both(self._counted(run), *(c.negate(x) for x in earlier))))
         weights = [self.graph.subtasks[run.subtask].reward for run, _ in paid]
         self.scale, whole = _scaled(weights, math.ceil)
-        c.model.maximize(sum(w * literal for w, (_, literal) in zip(whole, paid, strict=True)))
+        self._set_objective(sum(w * literal for w, (_, literal) in zip(whole, paid, strict=True)), True)
 
     def _tardiness(self) -> None:
         """The weighted ticks from due to first success; the horizon stands for what has none."""
@@ -401,7 +447,7 @@ class _Problem:
             spared = c.both(self._spared(due.members), *(c.negate(self._counted(run)) for run in runs))
             c.clause(never, spared, *ways)
             terms.append(weight * late)
-        c.model.minimize(sum(terms))
+        self._set_objective(sum(terms), False)
 
     def _spared(self, members: tuple[int, ...]) -> Lit:
         """Return whether another branch of a choice is done at the end."""
@@ -416,30 +462,50 @@ class _Problem:
 
     def solve(self, effort: _Effort) -> tuple[list[Start], float] | None:
         """Return the starts of the best schedule found and the bound, None if there is none."""
-        from ortools.sat.python import cp_model
-
         if self.impossible:
             return None
+        solver, status = self._run(effort, effort.left)
+        if not status:
+            self.impossible = status is False
+            return None
+        self._reached = round(solver.objective_value)
+        bound = solver.best_objective_bound / self.scale
+        return self._starts(solver), math.ceil(bound - TOLERANCE) if self.objective == "makespan" else bound
+
+    def fewest_runs(self, effort: _Effort) -> list[Start] | None:
+        """Return a schedule of the same value with as few runs as possible, None if time is up."""
+        model = self.sheet.circuit.model
+        model.add(self.value == self._reached)
+        model.minimize(sum(run.present for run in self.sheet.all_runs))
+        solver, status = self._run(effort, effort.left / 2)
+        return self._starts(solver) if status else None
+
+    def _run(self, effort: _Effort, allowed: float) -> tuple[Any, bool | None]:
+        """Run the solver; return it and whether it has a solution, None if that is not known."""
+        from ortools.sat.python import cp_model
+
         solver = cp_model.CpSolver()
         solver.parameters.random_seed = 1
         solver.parameters.num_workers = effort.workers
         if effort.deterministic:
-            solver.parameters.max_deterministic_time = max(0.01, effort.left)
+            solver.parameters.max_deterministic_time = max(0.01, allowed)
         else:
-            solver.parameters.max_time_in_seconds = max(0.01, effort.left)
+            solver.parameters.max_time_in_seconds = max(0.01, allowed)
         status = solver.solve(self.sheet.circuit.model)
         spent = solver.response_proto.deterministic_time if effort.deterministic else solver.wall_time
         effort.left -= spent
-        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            self.impossible = status == cp_model.INFEASIBLE
-            return None
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return solver, True
+        return solver, False if status == cp_model.INFEASIBLE else None
+
+    def _starts(self, solver: Any) -> list[Start]:
+        """Read the starts before the end off a solution."""
         end = solver.value(self.end.expression)
-        starts = []
-        for run in self.sheet.all_runs:
-            if solver.value(run.present) and (tick := solver.value(run.start.expression)) < end:
-                starts.append(Start(run.subtask, tick, self._pools(solver, run)))
-        bound = solver.best_objective_bound / self.scale
-        return starts, math.ceil(bound - TOLERANCE) if self.objective == "makespan" else bound
+        return [
+            Start(run.subtask, tick, self._pools(solver, run))
+            for run in self.sheet.all_runs
+            if solver.value(run.present) and (tick := solver.value(run.start.expression)) < max(end, 1)
+        ]
 
     def _pools(self, solver: Any, run: RunVariables) -> tuple[tuple[tuple[int, ...], int], ...]:
         """Return how many agents of each class a run takes."""

@@ -1,9 +1,9 @@
-"""What a play of a task can meet: draws, data that events change, and how many runs can matter.
+"""What a play of a task can meet: draws, and data that events change.
 
 Owns the facts that an exact schedule is computed from and that are known before it:
 the outcome of every draw for a seed, the value of each duration, deadline and capacity
-over time, which subtasks can help an objective at all, and how often each of them can
-usefully run. It writes no constraints (``schedule`` does).
+over time, and which subtasks can help an objective at all. How often they run is in
+``repeats``; ``schedule`` writes the constraints.
 """
 
 from __future__ import annotations
@@ -135,7 +135,8 @@ def useful(graph: TaskGraph, objective: Objective) -> frozenset[int]:
 
     Followed back from the objective: what must be done, what that needs, waits for and
     takes; what keeps it from spoiling; everything that formulas speak of; and, where the
-    episode should rather go on, whatever can keep the goal from holding.
+    episode should rather go on, whatever can keep the goal from holding. Where the goal
+    holds at reset, a dispatch lets it be judged at once.
     """
     n = len(graph.subtasks)
     todo: list[tuple[int, bool]] = []
@@ -152,6 +153,8 @@ def useful(graph: TaskGraph, objective: Objective) -> frozenset[int]:
         for atom in constraint.atoms:
             todo += [(i, True) for i in atom.members]
             todo += [(atom.node, True), (atom.node, False)] if atom.kind == "done" else []
+    if holds_at_reset(graph):
+        todo += [(i, True) for i, s in enumerate(graph.subtasks) if s.attended == 0]
     makers: dict[int, list[int]] = {}
     for i, s in enumerate(graph.subtasks):
         for item, _ in s.produces:
@@ -168,6 +171,17 @@ def useful(graph: TaskGraph, objective: Objective) -> frozenset[int]:
         elif wanted:
             todo += [(i, True) for i in _helpers(graph, node, makers)] + [(graph.subtasks[node].needs, True)]
     return frozenset(node for node, wanted in seen if wanted and node < n)
+
+
+def holds_at_reset(graph: TaskGraph) -> bool:
+    """Return whether the goal holds before anything is done, formulas aside."""
+    n = len(graph.subtasks)
+    values = [False] * n
+    for gate in graph.gates:
+        count = sum(p == TRUE or values[p] for p in gate.positive)
+        count += sum(not (p == TRUE or values[p]) for p in gate.negative)
+        values.append(count >= gate.count)
+    return graph.goal is not None and (graph.goal == TRUE or values[graph.goal])
 
 
 def _helpers(graph: TaskGraph, i: int, makers: dict[int, list[int]]) -> set[int]:
@@ -197,78 +211,3 @@ def fading(graph: TaskGraph) -> frozenset[int]:
     """Return the subtasks that can go back from done to undone."""
     undone = {i for event in graph.events if event.kind == "undo" for i in event.targets}
     return frozenset(undone | spoilers(graph).keys())
-
-
-def run_counts(
-    look: Outlook, objective: Objective, ticks: int, first: tuple[int | None, ...]
-) -> dict[int, int]:
-    """Return for each useful subtask how many runs can matter within so many ticks.
-
-    Args:
-        look: the task with its draws.
-        objective: what the runs are for.
-        ticks: only starts before this tick are looked at.
-        first: earliest start of each subtask.
-
-    Returns:
-        Counts such that some best play has no more runs of any subtask; subtasks that
-        cannot start are left out.
-    """
-    graph = look.graph
-    spoiling = spoilers(graph)
-    counts = {}
-    for i in sorted(useful(graph, objective)):
-        start = first[i]
-        if start is None or start >= ticks:
-            continue
-        shortest = min(span.shortest for _, _, span in look.durations(i))
-        attempts = graph.subtasks[i].attempts
-        most = 1 + (ticks - 1 - start) // shortest
-        most = most if attempts is None else min(most, attempts)
-        undone = len(look.changes("undo", i))
-        if _worth_repeating(graph, i, objective):
-            counts[i] = most
-        elif i in spoiling:
-            cycle = shortest + min(spoiling[i].values()) + 1
-            fresh = 1 + undone + (ticks - 1 - start) // cycle
-            counts[i] = min(most, _attempts_for(look, i, fresh, most))
-        else:
-            counts[i] = min(most, _attempts_for(look, i, 1 + undone, most))
-    return {i: count for i, count in counts.items() if count}
-
-
-def _worth_repeating(graph: TaskGraph, i: int, objective: Objective) -> bool:
-    """Return whether a run may help even if it fails, or after the subtask is done already."""
-    s = graph.subtasks[i]
-    watched = [
-        lag
-        for j, other in enumerate(graph.subtasks)
-        for lag in other.lags
-        if lag.origin == "start" and i in lag.predecessors and j != i
-    ]
-    if watched and (s.success < 1 or (s.repeatable and any(lag.maximum is not None for lag in watched))):
-        return True
-    if any(a.kind != "done" and i in a.members for c in graph.constraints for a in c.atoms):
-        return True
-    if any(lag.origin == "completion" and lag.maximum is not None for lag in s.lags) and s.success < 1:
-        return True
-    if not s.repeatable:
-        return False
-    return bool(s.produces) or (objective == "reward" and s.reward > 0) or i in spoilers(graph)
-
-
-def _attempts_for(look: Outlook, i: int, successes: int, most: int) -> int:
-    """Return how many starts bring so many successes; 0 if none of ``most`` starts succeeds.
-
-    Late runs fail too: one more start for every deadline event.
-    """
-    spare = len(look.changes("deadline", i))
-    found = 0
-    best = 0
-    for attempt in range(1, most + 1):
-        if look.success(i, attempt) is not False:
-            found += 1
-            best = attempt
-            if found == successes + spare:
-                break
-    return best

@@ -57,7 +57,13 @@ class Played:
     value: dict[Objective, float | None]
 
 
-def play(graph: TaskGraph, starts: Sequence[Start], seed: int = 0, simulator: Any = None) -> Played | str:
+def play(
+    graph: TaskGraph,
+    starts: Sequence[Start],
+    seed: int = 0,
+    simulator: Any = None,
+    strict: bool = True,
+) -> Played | str:
     """Play starts at their ticks, waiting otherwise, until the episode ends.
 
     Args:
@@ -65,6 +71,7 @@ def play(graph: TaskGraph, starts: Sequence[Start], seed: int = 0, simulator: An
         starts: what to start; those after the end of the episode are left out.
         seed: the seed of the draws.
         simulator: one at reset, instead of a new one for the task and seed.
+        strict: whether a start that is not accepted ends it; else it is left out.
 
     Returns:
         How it went, or, in one line, which start was not accepted.
@@ -84,6 +91,9 @@ def play(graph: TaskGraph, starts: Sequence[Start], seed: int = 0, simulator: An
         here = due.pop(simulator.time, [])
         if here:
             after = _start_all(graph, simulator, here)
+            while after is None and not strict and here:
+                here = here[:-1]
+                after = _start_all(graph, simulator, here)
             if after is None:
                 names = ", ".join(graph.subtasks[s.subtask].name for s in here)
                 return f"at tick {simulator.time} not all of these could start: {names}"
@@ -143,6 +153,9 @@ def _patience(graph: TaskGraph) -> int:
 
 def _start_all(graph: TaskGraph, simulator: Any, due: list[Start]) -> tuple[Any, list[Any]] | None:
     """Find an order in which all starts of a tick are accepted; return what follows."""
+    if not due:
+        trial = simulator.clone()
+        return trial, trial.step([len(graph.subtasks)] * len(graph.agents))
     for order in itertools.islice(_orders(graph, due), ORDERS):
         trial = simulator.clone()
         log: list[Any] = []

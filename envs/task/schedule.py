@@ -8,14 +8,15 @@ followed tick by tick in ``schedule_ticks``; ``optimum`` adds the objective and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stratagym.envs.task.bounds import Heads
 from stratagym.envs.task.circuit import Circuit, Instant, Literal
 from stratagym.envs.task.graph import TRUE, TaskGraph
-from stratagym.envs.task.outlook import Outlook, fading, spoilers
+from stratagym.envs.task.outlook import Outlook, fading
+from stratagym.envs.task.repeats import Repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Sheet:
     Args:
         look: the task with its draws.
         ticks: starts are before this tick.
-        counts: how many runs each subtask may have.
+        often: how many runs each subtask may have, and which never spoil.
         known: earliest times.
 
     Attributes:
@@ -61,21 +62,21 @@ class Sheet:
         accepts: for each constraint, whether it accepts, tick by tick from 0.
     """
 
-    def __init__(self, look: Outlook, ticks: int, counts: dict[int, int], known: Heads) -> None:
+    def __init__(self, look: Outlook, ticks: int, often: Repeats, known: Heads) -> None:
         self.look = look
         self.graph: TaskGraph = look.graph
         self.ticks = ticks
         self.circuit = Circuit()
-        self.fading = fading(self.graph)
+        self.fading = fading(self.graph) - often.settled
         self.fade: dict[int, list[Literal]] = {}
         self.accepts: list[list[Literal]] = []
         self.dispatch = any(s.attended == 0 for s in self.graph.subtasks)
-        self._overrun = bool(self.graph.constraints or spoilers(self.graph)) or any(
+        self._overrun = bool(self.graph.constraints or self.fading) or any(
             lag.origin == "start" for s in self.graph.subtasks for lag in s.lags
         )
         self._nodes: dict[tuple[int, tuple[int, int]], Literal] = {}
         self.runs: dict[int, list[RunVariables]] = {}
-        for i, count in counts.items():
+        for i, count in often.counts.items():
             made: list[RunVariables] = []
             for attempt in range(1, count + 1):
                 run = self._make_run(i, attempt, known.start[i] or 0)
@@ -220,6 +221,9 @@ class Sheet:
             return
         if node >= n:
             gate = self.graph.gates[node - n]
+            if gate.count == 1 and not gate.negative and self.exclusive(gate.positive):
+                self._demand_mode(gate.positive, y, conditions)
+                return
             if gate.count == len(gate.positive) + len(gate.negative):
                 for p in gate.positive:
                     self.demand(p, y, *conditions)
@@ -237,18 +241,34 @@ class Sheet:
             return
         c.clause(*map(c.negate, conditions), self.node(node, y))
 
-    def leaves(self, node: int) -> Iterable[int]:
+    def exclusive(self, nodes: Sequence[int]) -> bool:
+        """Return whether nodes are modes of one subtask of which at most one ever runs, once."""
+        n = len(self.graph.subtasks)
+        return (
+            all(0 <= i < n and len(self.runs.get(i, ())) <= 1 and self.certain(i) for i in nodes)
+            and len({self.graph.subtasks[i].pay_group for i in nodes}) == 1
+            and any(self.runs.get(i) for i in nodes)
+        )
+
+    def _demand_mode(self, nodes: Sequence[int], y: Instant, conditions: Sequence[Literal]) -> None:
+        """Demand that one of several exclusive modes is done."""
+        c = self.circuit
+        runs = [run for i in nodes for run in self.runs.get(i, ())]
+        c.clause(*map(c.negate, conditions), *(run.present for run in runs))
+        for run in runs:
+            c.demand_before(run.end, y, run.present, *conditions)
+
+    def leaves(self, node: int) -> set[int]:
         """Return the subtasks that a node reads."""
         n = len(self.graph.subtasks)
         todo, seen = [node], set()
         while todo:
             here = todo.pop()
-            if here == TRUE or here in seen:
-                continue
-            seen.add(here)
-            if here >= n:
-                todo += [*self.graph.gates[here - n].positive, *self.graph.gates[here - n].negative]
-        return sorted(i for i in seen if i < n)
+            if here != TRUE and here not in seen:
+                seen.add(here)
+                if here >= n:
+                    todo += [*self.graph.gates[here - n].positive, *self.graph.gates[here - n].negative]
+        return {i for i in seen if i < n}
 
     def interval(self, start: Instant, end: Instant, present: Literal) -> Any:
         """Return the interval of a run, for resources."""

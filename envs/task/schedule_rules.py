@@ -49,6 +49,14 @@ def add_lags(sheet: Sheet) -> None:
 
 def _completion_lag(sheet: Sheet, run: RunVariables, lag: Lag) -> None:
     c = sheet.circuit
+    if sheet.exclusive(lag.predecessors):
+        modes = [r for p in lag.predecessors for r in sheet.runs.get(p, ())]
+        c.clause(c.negate(run.present), *(r.present for r in modes))
+        for r in modes:
+            c.demand_before(r.end.plus(lag.minimum), run.start, run.present, r.present)
+            if lag.maximum is not None:
+                c.demand_before(run.start, r.end.plus(lag.maximum), run.present, r.present)
+        return
     counted: list[tuple[Literal, Instant]] = []
     for p in lag.predecessors:
         runs = sheet.runs.get(p, [])

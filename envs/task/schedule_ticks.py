@@ -7,6 +7,7 @@ from here; ``schedule_rules`` has the rules that speak of starts only.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from stratagym.envs.task.circuit import Instant, Literal
@@ -107,8 +108,26 @@ def add_constraints(sheet: Sheet) -> None:
         sheet.accepts.append([c.any_of(row.get(q, False) for q in accepting) for row in states])
         dead = [q for q, is_dead in enumerate(automaton.dead) if is_dead]
         open_yet = [c.all_of(c.negate(row.get(q, False)) for q in dead) for row in states]
+        blind = _blind(sheet, constraint)
+        alive = [a if t in blind else c.both(a, b) for t, (a, b) in enumerate(itertools.pairwise(open_yet))]
         for run in sheet.all_runs:
-            c.demand_pick(run.present, run.start, open_yet.__getitem__)
+            c.demand_pick(run.present, run.start, alive.__getitem__)
+
+
+def _blind(sheet: Sheet, constraint: Constraint) -> set[int]:
+    """Return the ticks at which starts may be allowed though the next letter turns out fatal.
+
+    The last of the starts of a tick is judged by the very letter that comes, if no draw,
+    spoiling or event stands between.
+    """
+    graph = sheet.graph
+    drawn = any(
+        0 < graph.subtasks[i].success < 1 or any(d.drawn for _, _, d in sheet.look.durations(i))
+        for i in sheet.runs
+    )
+    if drawn or any(sheet.fading.intersection(sheet.leaves(a.node)) for a in constraint.atoms):
+        return set(range(sheet.ticks))
+    return {tick - 1 for kind in ("undo", "deadline") for tick, _ in sheet.look.events(kind)}
 
 
 def _follow(sheet: Sheet, constraint: Constraint) -> list[dict[int, Literal]]:
