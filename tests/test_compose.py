@@ -82,7 +82,10 @@ def may_start(subtask: str, task: dict[str, Any], done: frozenset[str]) -> bool:
     def holds(text: Any) -> bool:
         return text is True or expr.evaluate(expr.parse(text), lambda name: is_done(name, task, done))
 
-    if not holds(task["subtasks"][own].get("needs", True)):
+    needs = task["subtasks"][own].get("needs", True)
+    if own == "f {v}" and isinstance(needs, str):
+        needs = needs.replace("{v}", subtask.removeprefix("f "))
+    if not holds(needs):
         return False
     for root in task["tasks"].values():
         for node in walk(root):
