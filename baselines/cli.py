@@ -148,6 +148,8 @@ def evaluate(
         raise InputError("missing option --agent NAME (repeat it for several)")
     _one_of("--clock", clock, ("decision", "tick", "event"))
     _one_of("--knowledge", knowledge, ("full", "structure", "none"))
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # agents of one's own lie where one works
     chosen = agent or list(frozen.agents if frozen else ())
     with ProgressBar() as bar:
         evaluation = play(

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -204,6 +206,8 @@ def _played(player: Player, units: Sequence[Unit], jobs: int) -> Iterator[Row]:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield from future.result()
+        except BrokenProcessPool:
+            raise InputError("a process of the evaluation died; what is finished is kept") from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -213,7 +217,8 @@ _worker: list[Player] = []
 
 
 def _start(player: Player) -> None:
-    """Keep the player in a worker process, so that environments are made once."""
+    """Keep the player in a worker process, so that environments are made once; Ctrl-C ends it quietly."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     _worker[:] = [player]
 
 

@@ -27,6 +27,11 @@ OVERALL = ("agent", "mean score", "95 % interval", "environments")
 COLUMNS = ("agent", "success", "ratio", "score", "95 % interval", "progress", "idle", "refused")
 
 
+def instance_of(row: Row) -> str:
+    """Return which instance an episode played: the task, and its draws where it has any."""
+    return f"{row['task']} {row['seed']}" if row["kind"] == "hindsight" else str(row["task"])
+
+
 def _mean_of(column: Sequence[float], instances: Sequence[str], seed: int) -> dict[str, Any]:
     """Return a mean with its interval over instances."""
     figures = np.array(column, dtype=float)[:, None]
@@ -39,7 +44,7 @@ def _ratio_of(rows: Sequence[Row], seed: int) -> dict[str, Any]:
     counted = [row for row in rows if row["ratio"] is not None]
     if not counted:
         return asdict(metrics.Interval(None))
-    return _mean_of([row["ratio"] for row in counted], [row["task"] for row in counted], seed)
+    return _mean_of([row["ratio"] for row in counted], [instance_of(row) for row in counted], seed)
 
 
 def _scores(rows: Sequence[Row], random: Sequence[Row], seed: int) -> metrics.Array:
@@ -47,12 +52,12 @@ def _scores(rows: Sequence[Row], random: Sequence[Row], seed: int) -> metrics.Ar
     figures = np.array(
         [[a["value"], b["value"], a["reference_value"]] for a, b in zip(rows, random, strict=True)]
     )
-    return metrics.resampled([row["task"] for row in rows], figures, metrics.score_of_means, seed=seed)
+    return metrics.resampled([instance_of(row) for row in rows], figures, metrics.score_of_means, seed=seed)
 
 
 def _agent_summary(rows: Sequence[Row], scores: metrics.Array, seed: int) -> dict[str, Any]:
     """Return the figures of one agent on one environment."""
-    instances = [row["task"] for row in rows]
+    instances = [instance_of(row) for row in rows]
     refusals: Counter[str] = Counter()
     for row in rows:
         refusals.update(row["refusals"])
@@ -96,7 +101,7 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
                 overall[name].append(scores)
         environments[label] = {
             "objective": here[0]["objective"],
-            "instances": len({row["task"] for row in here}),
+            "instances": len({instance_of(row) for row in here}),
             "reference_kinds": dict(sorted(Counter(row["kind"] for row in random).items())),
             "agents": agents,
         }
