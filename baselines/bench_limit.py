@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,7 @@ def _chunk(
         if threads == 1:
             kernel(*arrays, 0, lanes, *outputs)
         else:
-            for future in [pool.submit(kernel, *arrays, a, b, *outputs) for a, b in bounds]:
+            for future in [pool.submit(partial(kernel, *arrays, a, b, *outputs)) for a, b in bounds]:
                 future.result()
         return lanes * BLOCK, time.perf_counter() - wall, time.process_time() - cpu
 
