@@ -25,9 +25,10 @@ def replay(mapping: dict[str, Any], runs: Sequence[Placed], seed: int = 0) -> Re
         if sim.terminated or sim.truncated:
             break
         due = [run for run in left if run.start == sim.time]
-        due.sort(key=lambda run: sim.task["subtasks"][run.name]["attended"] != 0)
+        # The clock stands still for what is left alone at once, so that goes first.
+        alone = [run for run in due if sim.task["subtasks"][run.name]["attended"] == 0]
         actions = [wait] * count
-        for run in due:
+        for run in alone or due:
             if all(actions[agent] == wait for agent in run.agents):
                 left.remove(run)
                 for agent in run.agents:

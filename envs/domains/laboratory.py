@@ -61,8 +61,18 @@ def day(seed: int, size: Size, agents: int = 1) -> dict[str, Any]:
             draft.steps[names[-1]].fields["reward"] = 1
             draft.tasks[assay] = {"all": names}
     draft.items["kit"] = numbers["kits"]
+    _plan_kits(draft, numbers["kits"])
     draft.tasks["day"] = {"all": list(draft.tasks)}
     return draft.finish("day")
+
+
+def _plan_kits(draft: Draft, kits: int) -> None:
+    """Fix which assays the witness does by kit: as many as there are kits, drawn."""
+    users = [k for k, step in draft.steps.items() if "by kit" in step.fields.get("modes", {})]
+    chosen = pick(draft.rng, users, kits)
+    for name in users:
+        other = next(mode for mode in draft.steps[name].fields["modes"] if mode != "by kit")
+        draft.steps[name].mode = "by kit" if name in chosen else other
 
 
 DOMAIN = Domain(
