@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import random
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from random_tasks import random_task
+from reference_task import read_task
 from stratagym.envs.task import expr
 from stratagym.envs.task.graph import TRUE, Duration, Lag, TaskGraph
 from stratagym.envs.task.spec import Task, TaskError, combine, load_task
@@ -531,3 +534,54 @@ def test_combinations_combine() -> None:
     outer = combine({"left": inner, "right": inner})
     assert isinstance(outer, Task)
     assert outer.graph.names == ("left/a/x", "left/b/x", "right/a/x", "right/b/x")
+
+
+# --- a second reader ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(0, 120, 3))
+def test_an_independent_reader_agrees(seed: int) -> None:
+    """A naive reader, written apart from the package, expands random tasks of every field the same way."""
+    mapping = random_task(seed)
+    graph, naive = load_task(mapping).graph, read_task(mapping)
+    assert graph.names == tuple(naive["subtasks"])
+    assert {item.name: item.stock for item in graph.items} == naive["items"]
+    for s in graph.subtasks:
+        other = naive["subtasks"][s.name]
+        assert (s.release, s.deadline) == (other["release"], other["deadline"])
+        assert [
+            {"on": [graph.names[p] for p in lag.predecessors], "from": lag.origin, "min": lag.minimum}
+            for lag in s.lags
+        ] == [{k: lag[k] for k in ("on", "from", "min")} for lag in other["lags"]]
+        assert [lag.maximum for lag in s.lags] == [lag["max"] for lag in other["lags"]]
+    rng = random.Random(seed)
+    for _ in range(20):
+        done = {name for name in graph.names if rng.random() < 0.6}
+        values = [*truth(graph, frozenset(done)), True]
+        for s in graph.subtasks:
+            needed = naive["subtasks"][s.name]["needs"]
+            assert values[s.needs] == all(_naive_truth(tree, done, naive["tasks"]) for tree in needed)
+        if graph.goal is not None:
+            assert values[graph.goal] == _naive_truth(naive["goal"], done, naive["tasks"])
+
+
+def _naive_truth(tree: Any, done: set[str], tasks: dict[str, Any]) -> bool:
+    match tree:
+        case ("true",):
+            return True
+        case ("name", name) if name in tasks:
+            held = [_naive_truth(("name", child), done, tasks) for child in tasks[name]["children"]]
+            kind = tasks[name]["kind"]
+            wanted = {"any": 1, "choice": 1, "k of": tasks[name]["k"]}.get(kind, len(held))
+            return sum(held) >= wanted
+        case ("name", name):
+            return name in done
+        case ("not", part):
+            return not _naive_truth(part, done, tasks)
+        case ("and", parts):
+            return all(_naive_truth(p, done, tasks) for p in parts)
+        case ("or", parts):
+            return any(_naive_truth(p, done, tasks) for p in parts)
+        case (_, count, parts):
+            return sum(_naive_truth(p, done, tasks) for p in parts) >= count
+    raise AssertionError(tree)

@@ -112,7 +112,7 @@ def heads(graph: TaskGraph) -> Heads:
             s = graph.subtasks[i]
             first: float = max(best.release[i], 0.0 if s.needs == TRUE else node[s.needs])
             for lag in s.lags:
-                if lag.predecessors != (i,):
+                if i not in lag.predecessors:
                     source = node if lag.origin == "completion" else start
                     first = max(first, min(source[p] for p in lag.predecessors) + lag.minimum)
             for item, amount in (*s.consumes, *s.requires):
