@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from random_tasks import random_task
 from render_graphs import bakery, random_graph, subtask, tea
 from stratagym.envs.render import (
     bars,
@@ -536,6 +537,35 @@ def test_a_task_that_uses_every_field_is_drawn() -> None:
         assert scene_of(graph, seed).shape == (720, 960, 3)
     status = ["unknown" if k % 2 else "done" for k in range(len(graph.subtasks))]
     assert drawing.draw_graph(graph, status, title="half of it").shape == (600, 960, 3)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_task_files_are_drawn(seed: int) -> None:
+    """Tasks that together use the whole language go through every picture."""
+    graph = load_task(random_task(seed)).graph
+    assert scene_of(graph, seed, 5 + seed).shape == (720, 960, 3)
+    hidden = ["unknown" if k % 3 == seed % 3 else "locked" for k in range(len(graph.subtasks))]
+    assert drawing.draw_graph(graph, hidden, width=700, height=300).shape == (300, 700, 3)
+    runs = some_runs(graph, seed, 5 + seed)
+    assert gantt.draw_gantt(graph, runs, time=5 + seed).shape[2] == 3
+    assert max(map(columns, draw_text(graph, hidden, runs, 9, {}, {}, ()).splitlines())) <= 100
+
+
+def test_items_lead_from_maker_to_taker() -> None:
+    """Who makes what another takes is an arrow of its own, with the item's name."""
+    file = {
+        "items": {"flour": 3},
+        "subtasks": {
+            "mill": {"produces": {"flour": 1}},
+            "oven": {},
+            "bake": {"consumes": {"flour": 2}, "needs": "oven"},
+        },
+    }
+    shown = diagram.diagram(load_task(file).graph)
+    assert shown.edges == (
+        diagram.Edge(1, 2),
+        diagram.Edge(0, 2, item="2 flour", needed=False),
+    )
 
 
 def test_a_task_without_subtasks_or_runs_is_drawn() -> None:

@@ -11,6 +11,7 @@ import functools
 import itertools
 import math
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -103,21 +104,20 @@ def fit(string: str, size: int, width: int) -> str:
 
 @functools.lru_cache(maxsize=8192)
 def wrap(string: str, size: int, width: int, lines: int) -> tuple[str, ...]:
-    """Return the text broken at spaces into at most ``lines`` lines, the last one cut if need be."""
-    words = string.split(" ")
+    """Return the text broken after spaces and slashes into at most ``lines`` lines, the last one cut."""
+    pieces = re.findall(r"[^ /]*(?:/|[ ]+|$)", string)
     out: list[str] = []
     line = ""
-    for k, word in enumerate(words):
-        longer = f"{line} {word}" if line else word
-        if not line or text_width(longer, size) <= width:
-            line = longer
+    for k, piece in enumerate(pieces):
+        if not line or text_width((line + piece).rstrip(), size) <= width:
+            line += piece
             continue
         if len(out) == lines - 1:
-            line = " ".join([line, *words[k:]])
+            line = "".join([line, *pieces[k:]])
             break
-        out.append(fit(line, size, width))
-        line = word
-    return (*out, fit(line, size, width))
+        out.append(fit(line.rstrip(), size, width))
+        line = piece
+    return (*out, fit(line.rstrip(), size, width))
 
 
 def broken(string: str, size: int, width: int, lines: int) -> bool:

@@ -6,8 +6,9 @@ nothing: what ran when is given.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from stratagym.envs.render.diagram import lag_words
@@ -55,7 +56,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A stretch of one run's use of a resource, in ticks and units from the bottom."""
+    """A stretch of one run's use of a resource, in ticks and units from the bottom.
+
+    A run has several where others below it come and go.
+    """
 
     run: RunBar
     start: int
@@ -176,16 +180,23 @@ def resource_rows(graph: TaskGraph, runs: Sequence[RunBar], time: int) -> list[R
 
 
 def _stack(held: list[tuple[RunBar, int, int, int]]) -> list[Block]:
-    """Give every use the lowest free units for its whole stretch."""
+    """Stack what runs at each tick from the bottom, so that the top is the total use."""
+    held = sorted(held, key=lambda h: (h[1], h[0].subtask))
+    ticks = sorted({t for _, start, end, _ in held for t in (start, end)})
     blocks: list[Block] = []
-    for run, start, end, amount in sorted(held, key=lambda h: (h[1], h[0].subtask)):
-        busy = sorted((b.low, b.high) for b in blocks if b.start < end and start < b.end)
+    last: dict[RunBar, int] = {}
+    for a, b in itertools.pairwise(ticks):
         low = 0
-        for a, b in busy:
-            if a - low >= amount:
-                break
-            low = max(low, b)
-        blocks.append(Block(run, start, end, low, low + amount))
+        for run, start, end, amount in held:
+            if not (start <= a and b <= end):
+                continue
+            k = last.get(run)
+            if k is not None and blocks[k].end == a and blocks[k].low == low:
+                blocks[k] = replace(blocks[k], end=b)
+            else:
+                last[run] = len(blocks)
+                blocks.append(Block(run, a, b, low, low + amount))
+            low += amount
     return blocks
 
 

@@ -13,6 +13,9 @@ from typing import Literal
 
 from stratagym.envs.task.graph import TRUE, Gate, Lag, Subtask, TaskGraph
 
+MOST_FLOWS = 120
+"""Arrows for items are left out of drawings with more than this many."""
+
 NodeKind = Literal["subtask", "gate", "goal"]
 
 
@@ -33,6 +36,8 @@ class Edge:
         negative: whether it says "must not be done".
         lag: the time window in words, "" if there is none.
         from_start: whether the window counts from the start.
+        item: amount and item that the source produces and the target takes or needs, "" if none.
+        needed: whether it is part of ``needs`` or a lag, not of the flow of items alone.
     """
 
     source: int
@@ -40,6 +45,13 @@ class Edge:
     negative: bool = False
     lag: str = ""
     from_start: bool = False
+    item: str = ""
+    needed: bool = True
+
+    @property
+    def words(self) -> str:
+        """What is written on the arrow."""
+        return ", ".join(w for w in (self.lag, self.item) if w)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +205,24 @@ class _Builder:
             self.edge(source, len(self.nodes) - 1)
         return len(self.nodes) - 1
 
+    def items(self) -> None:
+        """Draw which subtasks produce what others take, if that is few arrows."""
+        flows: list[tuple[int, int, str]] = []
+        for i, k in self.at.items():
+            s = self.graph.subtasks[i]
+            for item, amount in dict([*s.requires, *s.consumes]).items():
+                words = (
+                    f"{amount} {self.graph.items[item].name}" if amount > 1 else self.graph.items[item].name
+                )
+                makers = [j for j in self.at if any(p == item for p, _ in self.graph.subtasks[j].produces)]
+                flows += [(self.at[j], k, words) for j in makers if j != i]
+        if len(flows) > MOST_FLOWS:
+            return
+        for source, target, words in flows:
+            plain = self.edges.get((source, target, False), Edge(source, target, needed=False))
+            both = ", ".join(w for w in (plain.item, words) if w)
+            self.edges[source, target, False] = replace(plain, item=both)
+
     def goal(self) -> frozenset[int]:
         """Draw what of the goal is more than a list of subtasks; return that list."""
         if self.graph.goal is None:
@@ -278,6 +308,7 @@ def diagram(graph: TaskGraph, hidden: frozenset[int] = frozenset()) -> Diagram:
             tag = builder.lag(lag, i)
             if tag:
                 tags.setdefault(i, []).append(tag)
+    builder.items()
     wanted = builder.goal()
     builder.drop_empty_glyphs()
     return Diagram(

@@ -34,6 +34,7 @@ from stratagym.envs.render.icons import arrow_head, bar_head, star, status_icon
 from stratagym.envs.render.palette import (
     FORBIDS,
     INK,
+    ITEM,
     LAG,
     MUTED,
     NEEDS,
@@ -50,6 +51,10 @@ from stratagym.envs.task.graph import Subtask, TaskGraph
 MARGIN = 14
 STRIP = 17
 """Width of the coloured strip with the status icon."""
+
+
+MOST_ITEMS_NAMED = 30
+"""With more arrows for items than this they carry no names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ def _plan(graph: TaskGraph, hidden: frozenset[int], width: int, height: int, tit
     _frames(canvas, shown, placement)
     _arrows(canvas, shown, placement)
     _glyphs(canvas, shown, placement)
-    _lag_labels(canvas, shown, placement)
+    _labels(canvas, shown, placement)
     canvas.box(0, height - legend - 8, width, legend + 8, PANEL)
     flow(canvas, MARGIN, height - legend - 4, width - 2 * MARGIN, entries)
     return _Plan(shown, placement, canvas)
@@ -155,7 +160,7 @@ def _legend(canvas: Canvas, shown: Diagram, arrows: bool) -> list[tuple[Swatch, 
     if not arrows:
         entries.append((lambda x, y: None, "too many to draw what needs what"))
         return entries
-    if any(not e.negative and not e.lag for e in shown.edges):
+    if any(not e.negative and not e.lag and e.needed for e in shown.edges):
         entries.append((line(Edge(0, 1)), "needs"))
     if any(e.negative for e in shown.edges):
         entries.append((line(Edge(0, 1, negative=True)), "only while not done"))
@@ -163,6 +168,8 @@ def _legend(canvas: Canvas, shown: Diagram, arrows: bool) -> list[tuple[Swatch, 
         entries.append((line(Edge(0, 1, lag="x")), "ticks after its end"))
     if any(e.lag and e.from_start for e in shown.edges):
         entries.append((line(Edge(0, 1, lag="x", from_start=True)), "ticks after its start"))
+    if any(not e.needed for e in shown.edges):
+        entries.append((line(Edge(0, 1, needed=False)), "makes items for"))
     if shown.wanted or any(node.kind == "goal" for node in shown.nodes):
         entries.append((lambda x, y: canvas.paste(star(16), x + 2, y - 2), "goal"))
     return entries
@@ -213,9 +220,11 @@ def _arrow(fine: Canvas, points: list[Point], edge: Edge, pale: float = 0.0) -> 
         fine.dashed_stroke(points, FORBIDS, 1.7 * FINE, 5 * FINE, 3.5 * FINE)
         bar_head(fine, points, head, FORBIDS)
         return
-    colour = LAG if edge.lag else mix(NEEDS, WHITE, pale)
-    if edge.from_start:
-        fine.dashed_stroke(points, colour, 1.6 * FINE, 2 * FINE, 2.5 * FINE)
+    colour = LAG if edge.lag else mix(NEEDS if edge.needed else ITEM, WHITE, pale)
+    if edge.from_start or not edge.needed:
+        fine.dashed_stroke(
+            points, colour, 1.6 * FINE, *((2 * FINE, 2.5 * FINE) if edge.needed else (7 * FINE, 3 * FINE))
+        )
     else:
         fine.stroke(points, colour, (1.7 if edge.lag else 1.3) * FINE)
     arrow_head(fine, points, head, colour)
@@ -252,23 +261,26 @@ def _glyphs(canvas: Canvas, shown: Diagram, placement: Placement) -> None:
                 canvas.paste(star(12), box.x + box.w / 2 - 6, box.y + box.h / 2 - 6)
 
 
-def _lag_labels(canvas: Canvas, shown: Diagram, placement: Placement) -> None:
-    """Write every lag on a plate on its arrow where it covers no box and no other plate."""
+def _labels(canvas: Canvas, shown: Diagram, placement: Placement) -> None:
+    """Write lags and items on plates on their arrows, where they cover no box and no other plate."""
     if placement.mosaic:
         return
     taken = list(placement.boxes)
+    many = sum(bool(e.item) for e in shown.edges) > MOST_ITEMS_NAMED
     for edge, path in zip(shown.edges, placement.paths, strict=True):
-        if not edge.lag:
+        words = edge.lag if many else edge.words
+        if not words:
             continue
-        w, h = text_width(edge.lag, TINY) + 8, text_height(TINY) + 4
+        w, h = text_width(words, TINY) + 8, text_height(TINY) + 4
         spots = []
         for share in (0.5, 0.6, 0.4, 0.7, 0.3, 0.8, 0.2, 0.9, 0.1):
             x, y = along(path, share)
             x = min(max(x, w / 2 + 1), canvas.width - w / 2 - 1)
             spots.append(Box(x - w / 2, y - h / 2, w, h))
-        plate = next((s for s in spots if not any(s.overlaps(t) for t in taken)), spots[0])
-        taken.append(plate)
-        canvas.chip(*plate.centre, edge.lag, WHITE, TINY, LAG)
+        plate = min(spots, key=lambda s: sum(s.overlaps(t) for t in taken))
+        if edge.lag or not any(plate.overlaps(t) for t in taken):
+            taken.append(plate)
+            canvas.chip(*plate.centre, words, WHITE, TINY, LAG if edge.lag else ITEM)
 
 
 def _facts(subtask: Subtask) -> str:
@@ -359,8 +371,8 @@ def _plate(w: int, h: int, fill: Colour, edge: Colour, strip: bool) -> Canvas:
 def _node_text(canvas: Canvas, name: str, facts: str, left: float, room: int, h: int, ink: Colour) -> None:
     """Write the name on as many lines as help, and the facts if there is room for them."""
     for size in (BODY, SMALL, TINY):
-        line = text_height(size) + 1
-        most = max(1, min(3, (h - 1) // line))
+        line = text_height(size) + (size != TINY)
+        most = max(1, min(3, (h - (2 if size == TINY else 4)) // line))
         if not broken(name, size, room, most):
             break
     lines = wrap(name, size, room, most)

@@ -59,6 +59,18 @@ __all__ = ["RunBar", "draw_gantt", "gantt_canvas", "usual_height"]
 HEIGHTS = {"head": 17, "agent": 26, "alone": 19, "resource": 34, "window": 18}
 """Natural height of each kind of row in pixels."""
 
+PATIENCE = (
+    ("window", 4),
+    ("resource", 4),
+    ("alone", 3),
+    ("window", 2),
+    ("resource", 2),
+    ("alone", 1),
+    ("window", 1),
+    ("agent", 1),
+)
+"""Where room is short, rows of these kinds go first, down to so many."""
+
 AXIS = 24
 MOST_WINDOWS, MOST_LANES, MOST_KEYS = 10, 8, 24
 NATURAL = 1100
@@ -137,7 +149,7 @@ def _rows(graph: TaskGraph, runs: Sequence[RunBar], time: int) -> list[Row]:
 def _fitting(rows: list[Row], room: float) -> tuple[list[Row], float]:
     """Return the rows that fit into the room, and the factor on their heights (at most 1.25)."""
     total = sum(HEIGHTS[kind] for kind, _, _ in rows)
-    for kind, least in (("window", 2), ("resource", 3), ("alone", 1), ("agent", 1)):
+    for kind, least in PATIENCE:
         while total * 0.72 > room and sum(k == kind for k, _, _ in rows) > least:
             last = max(i for i, row in enumerate(rows) if row[0] == kind)
             head = max(i for i, row in enumerate(rows[:last]) if row[0] == "head")
@@ -335,16 +347,16 @@ class _Chart:
             canvas.box(low, y + 3, max(3, high - low), h - 7, mix(LAG, WHITE, 0.78), LAG)
             if band.high is None:
                 canvas.box(high - 1, y + 4, 1, h - 9, mix(LAG, WHITE, 0.78))
-        taken = [self.x(b.end) for b in row.bars]
-        taken += [self.x(b.low if b.high is None else b.high) for b in row.bands]
-        x, size = max([self.left, *taken]) + 6, TINY
-        wide = text_width(row.words, size)
-        if x + wide > self.right:
-            starts = [self.x(b.anchor) for b in row.bands] + [self.x(b.start) for b in row.bars]
-            x = max(self.left + 4.0, min([self.right, *starts]) - wide - 8)
-        words = fit(row.words, size, int(self.right - x))
-        canvas.box(x - 2, middle - 5, text_width(words, size) + 4, 10, WHITE)
-        canvas.text(x, middle + 1, words, size, mix(LAG, INK, 0.3), "w")
+        marks = [self.x(b.anchor) - 4 for b in row.bands] + [self.x(b.start) - 6 for b in row.bars]
+        ends = [self.x(b.start) + 6 for b in row.bars]
+        ends += [self.x(b.low if b.high is None else b.high) for b in row.bands]
+        free_from, free_to = max([self.left, *ends]) + 6, min([self.right, *marks]) - 6
+        wide = text_width(row.words, TINY) + 2
+        behind = wide <= self.right - free_from or self.right - free_from >= free_to - self.left
+        words = fit(row.words, TINY, int(self.right - free_from if behind else free_to - self.left))
+        x = free_from if behind else free_to - text_width(words, TINY)
+        canvas.box(x - 2, middle - 5, text_width(words, TINY) + 4, 10, WHITE)
+        canvas.text(x, middle + 1, words, TINY, mix(LAG, INK, 0.3), "w")
 
     def _legend(self) -> list[tuple[Swatch, str]]:
         """Return what the marks mean, as far as they can occur."""

@@ -178,7 +178,7 @@ def _chains(
         low, high = (e.target, e.source) if flip else (e.source, e.target)
         chain = [low]
         for c in range(at[low] + 1, at[high]) if around else ():
-            key = (e.source, c, e.negative or bool(e.lag) or flip)
+            key = (e.source, c, e.negative or bool(e.words) or not e.needed or flip)
             if key not in shared or key[2]:
                 shared[key] = fresh
                 columns[c].append(fresh)

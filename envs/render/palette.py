@@ -64,6 +64,7 @@ OUTCOME_HUE: dict[str, Colour] = {"running": ORANGE, "success": GREEN, "failure"
 """Outcome of a run -> hue, where bars are coloured by outcome."""
 
 LAG: Colour = BLUE
+ITEM: Colour = (128, 92, 32)
 FORBIDS: Colour = VERMILLION
 NEEDS: Colour = (84, 91, 102)
 NOW: Colour = (20, 60, 140)

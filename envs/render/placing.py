@@ -23,8 +23,11 @@ MOST_WIDE, MOST_HIGH = 150, 46
 ROW_CHOICES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 26, 34, 44, 64, 90)
 
 
-TRIES = 5
-"""How many shapes are worked out before the best is taken."""
+TRIES = 2
+"""How many shapes are worked out, for each number of bands, before the best is taken."""
+
+POOR = 0.25
+"""Arrows may pass behind boxes only where nothing else scores this."""
 
 MOST_NODES, MOST_EDGES = 160, 420
 """Beyond these a drawing is a mosaic of boxes without arrows."""
@@ -98,7 +101,9 @@ def _shapes(diagram: Diagram, width: float, height: float) -> list[tuple[int, in
             if key not in scored or score > scored[key][0]:
                 scored[key] = (score, (rows, bands))
     ranked = sorted(scored.values(), key=lambda s: -s[0])
-    return [shape for _, shape in ranked[:TRIES]]
+    each = [[shape for _, shape in ranked if shape[1] == bands][:TRIES] for bands in (1, 2, 3, 4)]
+    best = [shape for _, shape in ranked[:TRIES]]
+    return best + [shape for shapes in each for shape in shapes if shape not in best]
 
 
 def _bands(columns: Columns, bands: int) -> list[_Band]:
@@ -150,7 +155,7 @@ class _Placer:
         self.mate = {k: g for g, group in enumerate(diagram.groups) for k in group.members}
         self.way = {c: band.way for band in bands for c in band.columns}
         self.at = {k: c for c, column in enumerate(columns.columns) for k in column}
-        self.labelled = {self.at[k] for e in diagram.edges if e.lag for k in (e.target,)}
+        self.labelled = {self.at[k] for e in diagram.edges if e.words for k in (e.target,)}
         self.node_w = self._node_width()
         self.x: dict[int, tuple[float, float]] = {}
         for band in bands:
@@ -181,8 +186,7 @@ class _Placer:
             gaps = sum(self._gaps(band))
             wide = sum(self.columns.wide[c] for c in band.columns)
             if wide:
-                share = (room - fixed) / (wide + max(0, wide - 1) * 0.3)
-                best = min(best, max((room - fixed - gaps) / wide, share if gaps > room / 2 else 0.0))
+                best = min(best, max((room - fixed - gaps) / wide, 0.5 * (room - fixed) / wide))
         return max(best, 3.0)
 
     def _columns_of(self, band: _Band) -> None:
@@ -252,7 +256,8 @@ class _Placer:
 
     def score(self) -> float:
         """Return how well this can be read: large boxes, few bands, few crossings, no arrow behind a box."""
-        size = min(1.0, self.node_w / 88) * min(1.0, self.node_h / 30)
+        wide, high = (self.node_w - 30) / 58, (self.node_h - 8) / 20
+        size = min(1.0, max(0.0, wide)) * min(1.0, max(0.0, high))
         chains = self.columns.chains
         behind = any(len(c) == 2 and abs(self.at[c[0]] - self.at[c[1]]) > 1 for c in chains)
         tangle = min(0.25, 0.0012 * self.columns.crossed)
@@ -400,7 +405,7 @@ def place(diagram: Diagram, area: Box) -> Placement:
         return _mosaic(diagram, area)
     best: tuple[float, _Placer] | None = None
     for rows, bands in _shapes(diagram, area.w, area.h):
-        for around in (True, False):
+        for around in (True, False) if best is None or best[0] < POOR else (True,):
             columns = arrange(diagram, rows, around)
             placer = _Placer(diagram, area, columns, _bands(columns, bands))
             score = placer.score()

@@ -74,7 +74,7 @@ def draw_scene(
     """
     side = min(SIDE, width // 3)
     main = width - side
-    chart = max(120, min(usual_height(graph), round(height * 0.48)))
+    chart = max(120, min(usual_height(graph), round(height * (0.48 if len(graph.subtasks) < 20 else 0.44))))
     canvas = Canvas(width, height)
     picture = graph_canvas(
         graph,
