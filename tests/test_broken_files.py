@@ -45,6 +45,7 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "mapping as name": ("subtasks: {{a: b}: {}}\n", "subtasks", ("a name must be text", "a mapping")),
     "date": ("subtasks: {a: {release: 2024-05-01}}\n", "subtasks.a.release", ("'2024-05-01'", "a date")),
     "clock time": ("subtasks: {a: {release: 1:30}}\n", "subtasks.a.release", ("'1:30'", "base")),
+    "equals sign": ("subtasks: {a: {skill: =}}\n", "subtasks.a.skill", ("'='", "an odd value")),
     "octal": ("subtasks: {a: {duration: 010}}\n", "subtasks.a.duration", ("'010'", "base")),
     "recursive alias": ("subtasks: &s {a: *s}\n", "subtasks.a", ("alias", "'*s'")),
     "nested alias": (
@@ -319,6 +320,11 @@ BROKEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "subtasks: {'w {d}': {foreach: {d: [null]}}}\n",
         "subtasks.w {d}.foreach.d[0]",
         ("null",),
+    ),
+    "value is no number": (
+        "subtasks: {'w {d}': {foreach: {d: [.nan]}}}\n",
+        "subtasks.w {d}.foreach.d[0]",
+        ("nan",),
     ),
     "value twice": ("subtasks: {'w {d}': {foreach: {d: [p, p]}}}\n", "subtasks.w {d}", ("'w p'", "twice")),
     "value with an operator": ("subtasks: {'w {d}': {foreach: {d: [p|q]}}}\n", "subtasks.w {d}", ("'|'",)),

@@ -230,6 +230,21 @@ def test_yaml_scalars() -> None:
     assert task.to_dict()["subtasks"]["c"] == {"needs": "1 & on"}
 
 
+def test_names_with_odd_spelling_come_back() -> None:
+    """Names with spaces around them stay as written; a name that looks like a number is a name as a key."""
+    task = load_task(
+        {
+            "name": " tea ",
+            "agents": [{"name": " ann "}],
+            "subtasks": {"1e5": {}, "b": {"needs": "1e5"}},
+            "events": [{"at": 1, "agent": " ann ", "down": 2}, {"at": 2, "undo": " b "}],
+        }
+    )
+    again = load_task(task.to_dict())
+    assert (again, again.graph, again.name) == (task, task.graph, " tea ")
+    assert parse_task("subtasks: {1e5: {}}").graph.names == ("1e5",)
+
+
 def test_foreach_values_keep_their_type() -> None:
     """A field that is exactly ``{v}`` takes the value with its type, inside mappings and lists too."""
     task = load_task(

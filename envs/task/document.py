@@ -104,8 +104,10 @@ def parse_task(content: bytes | str, *, is_json: bool = False) -> Task:
 
 
 def _task(plain: Plain) -> Task:
-    spec = check(TaskSpec, plain, "")
-    graph = compose(spec)
+    try:
+        graph = compose(check(TaskSpec, plain, ""))
+    except RecursionError:
+        raise TaskError("nested too deep to be read here", fix="name the inner parts under `tasks`") from None
     text = json.dumps(normal_form(plain), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return Task(graph, text)
 

@@ -263,7 +263,8 @@ def _variables(key: str, foreach: Any, path: str) -> dict[str, list[Any]]:
         if not values:
             raise TaskError("a family needs at least one value", join(where, variable))
         for i, value in enumerate(values):
-            if value is None or isinstance(value, dict | list):
+            odd = isinstance(value, float) and not math.isfinite(value)
+            if value is None or odd or isinstance(value, dict | list):
                 problem = f"a value is text, a number, true or false, not {describe(value)}"
                 raise TaskError(problem, join(join(where, variable), i))
     for hole in holes:

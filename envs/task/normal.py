@@ -42,9 +42,9 @@ def normal_form(plain: Mapping[str, Any]) -> dict[str, Any]:
     task: dict[str, Any] = {}
     for name in TaskSpec.model_fields:
         value = plain.get(name)
-        if value is None or value in ({}, []) or (name == "agents" and value == 1):
+        if value is None or value in ({}, [], "") or (name == "agents" and value == 1):
             continue
-        task[name] = _SECTIONS[name](value) if name in _SECTIONS else _text(value)
+        task[name] = _SECTIONS[name](value) if name in _SECTIONS else value
     return task
 
 
@@ -73,8 +73,8 @@ def _subtask(body: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, 
             value = {key: _lag(lag) for key, lag in value.items()}
         elif name in _REAL:
             value = _number(value)
-        elif name in ("needs", "skill"):
-            value = _text(value) if name == "needs" else value
+        elif name == "needs":
+            value = _text(value)
         said[name] = _copy(value)
     return said
 
@@ -109,9 +109,8 @@ def _composition(body: Any) -> Any:
     bindings = tuple(BindingSpec.model_fields)
     for key, value in body.items():
         if value is not None and key not in (*bindings, "times"):
-            operator = " of".join(key.split("of")).replace("  ", " ") if key.endswith("of") else key
             children = [_composition(v) for v in value] if isinstance(value, list) else _composition(value)
-            said[" ".join(operator.split())] = children
+            said[" ".join(key.split())] = children
     for key in ("times", *bindings):
         value = _text(body.get(key))
         default = {"needs": True, "release": 0}.get(key)
@@ -129,7 +128,7 @@ def _agents(agents: Any) -> Any:
 def _events(events: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
-            name: _copy(_text(event[name]))
+            name: _copy(_text(event[name]) if name in ("undo", "appear") else event[name])
             for name in EventSpec.model_fields
             if event.get(name) is not None and not (name == "known" and event[name] is False)
         }
@@ -142,6 +141,7 @@ def _constraints(formulas: list[str]) -> list[str]:
 
 
 _SECTIONS: dict[str, Any] = {
+    "goal": _text,
     "agents": _agents,
     "resources": _copy,
     "items": _copy,

@@ -328,7 +328,9 @@ class _Builder:
         if not event.implicit[0]:
             return text
         tag: str = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False)).removeprefix(_YAML)
-        if tag == "str" and not _EXPONENT.fullmatch(text):
+        top = self.stack[-1] if self.stack else None
+        is_key = top is not None and isinstance(top.value, dict) and top.key is None
+        if tag == "str" and (is_key or not _EXPONENT.fullmatch(text)):
             return text
         if tag == "null":
             return None
@@ -339,7 +341,7 @@ class _Builder:
         if _FLOAT.fullmatch(text) or _EXPONENT.fullmatch(text):
             return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
         what = {"timestamp": "a date", "merge": "a merge key", "int": "a number in another base"}.get(
-            tag, "odd"
+            tag, "an odd value"
         )
         fix = "put it in quotes if it is a name" + (", or write it in plain digits" if tag == "int" else "")
         return self._fail(f"YAML reads {quote(text)} as {what}, which no task holds", event, fix)
