@@ -1,7 +1,7 @@
 """Counter-based random draws: an outcome depends on its name, never on the order of calls.
 
 Owns the generator, the episode seeds and the turning of bits into draws. Every
-function is a pure function of 64-bit integers that the interpreter and numba
+function is a pure function of 64-bit words that the interpreter and numba
 run alike; golden values in ``tests/test_rng.py`` pin them.
 
 The generator is the finaliser of SplitMix64 (Steele, Lea and Flood, 2014),
@@ -19,45 +19,46 @@ exactly, and ``u < p`` is ``bits < ceil(p * 2**32)``.
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import numpy as np
-
+Word = int
+"""An unsigned 64-bit integer."""
 DURATION, SUCCESS, EVENT, ORDER, INSTANCE = 0, 1, 2, 3, 4
 """Kinds of draws. The page names the first three; ``ORDER`` shuffles the subtasks
 under ``knowledge="none"``, ``INSTANCE`` picks the task of a family."""
 
-_G = np.uint64(0x9E3779B97F4A7C15)
-_A = np.uint64(0xBF58476D1CE4E5B9)
-_B = np.uint64(0x94D049BB133111EB)
-_S30, _S27, _S31, _S32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32)
-_MASK = (1 << 64) - 1
+G, A, B = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+WORD = 0xFFFFFFFFFFFFFFFF
+S27, S30, S31, S32 = 27, 30, 31, 32
+WORDS = ("G", "A", "B", "WORD", "S27", "S30", "S31", "S32")
+"""Constants that compiled code must take as 64-bit words."""
 
 
-def scramble(x: Any) -> Any:
-    """Return ``x`` (uint64) with its bits well mixed; a bijection."""
-    x = x ^ (x >> _S30)
-    x = x * _A
-    x = x ^ (x >> _S27)
-    x = x * _B
-    return x ^ (x >> _S31)
+def scramble(x: Word) -> Word:
+    """Return the word ``x`` with its bits well mixed; a bijection."""
+    x = x ^ (x >> S30)
+    x = (x * A) & WORD
+    x = x ^ (x >> S27)
+    x = (x * B) & WORD
+    return x ^ (x >> S31)
 
 
-def bits32(seed: Any, kind: Any, subtask: Any, attempt: Any) -> Any:
-    """Return 32 random bits (as uint64) for one named draw; all arguments uint64."""
-    h = scramble(seed + _G)
-    h = scramble(h ^ (kind + _G))
-    h = scramble(h ^ (subtask + _G))
-    h = scramble(h ^ (attempt + _G))
-    return h >> _S32
+def bits32(seed: Word, kind: Word, subtask: Word, attempt: Word) -> Word:
+    """Return 32 random bits (as a word) for one named draw; all arguments are words."""
+    h = scramble((seed + G) & WORD)
+    h = scramble(h ^ ((kind + G) & WORD))
+    h = scramble(h ^ ((subtask + G) & WORD))
+    h = scramble(h ^ ((attempt + G) & WORD))
+    return h >> S32
+
+
+def mixed(seed: Word, k: Word) -> Word:
+    """Return the seed (a word) of the k-th episode (k >= 1, a word) after a reset with ``seed``."""
+    return scramble(scramble((seed + G) & WORD) ^ ((k * G) & WORD))
 
 
 def draw(seed: int, kind: int, subtask: int, attempt: int) -> int:
     """Return the same 32 bits as ``bits32`` for plain Python integers."""
-    with np.errstate(over="ignore"):
-        return int(
-            bits32(np.uint64(seed & _MASK), np.uint64(kind), np.uint64(subtask), np.uint64(attempt))
-        )
+    return int(bits32(seed & WORD, kind, subtask, attempt))
 
 
 def draw_below(bound: int, seed: int, kind: int, subtask: int, attempt: int) -> int:
@@ -80,10 +81,7 @@ def mix(seed: int, k: int) -> int:
     Returns:
         An unsigned 64-bit integer.
     """
-    if k == 0:
-        return seed & _MASK
-    with np.errstate(over="ignore"):
-        return int(scramble(scramble(np.uint64(seed & _MASK) + _G) ^ (np.uint64(k & _MASK) * _G)))
+    return int(mixed(seed & WORD, k)) if k else seed & WORD
 
 
 def permutation(seed: int, count: int) -> list[int]:

@@ -1,0 +1,205 @@
+"""Compile the interpreted source with numba: one source, two executors.
+
+Owns how the kernel's functions become machine code. Each function is cloned with
+globals in which its callees are the compiled ones; nothing is rewritten. Its
+annotations fix its argument types, so that each is compiled once. Compiled code is
+kept on disk in a folder named by a hash of all those sources, since numba does not
+notice a change in a callee of another file.
+
+This module imports numba, so it is itself imported late.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import types
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import njit
+from numba import types as nb
+from numba.extending import intrinsic
+
+from stratagym.envs.task.layout import Memory
+
+
+@intrinsic
+def _count_trailing_zeros(typingctx: Any, word: Any) -> Any:
+    """Return the index of the lowest set bit of a word that is not 0."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        zero_is_undefined = ir.Constant(ir.IntType(1), 1)
+        return builder.cttz(args[0], zero_is_undefined)
+
+    return nb.int64(nb.uint64), codegen
+
+
+@intrinsic
+def _word(typingctx: Any, number: Any) -> Any:
+    """Return an integer as a word."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.cast(builder, args[0], signature.args[0], nb.uint64)
+
+    return nb.uint64(number), codegen
+
+
+REPLACED: dict[str, Callable[..., Any]] = {"lowest": _count_trailing_zeros, "u64": _word}
+"""Functions for which the processor has an instruction, or numba needs to know a type."""
+
+INLINED = frozenset({"has_bit", "put_bit", "drop_bit", "has", "put", "drop", "among", "idle", "shortest"})
+"""Small functions of the hot path that must not cost a call."""
+
+INTS, WORDS = nb.Array(nb.int32, 1, "C"), nb.Array(nb.uint64, 1, "C")
+TYPES: dict[str, Any] = {
+    "int": nb.int64,
+    "bool": nb.boolean,
+    "float": nb.float64,
+    "Word": nb.uint64,
+    "Ints": INTS,
+    "Words": WORDS,
+    "Memory": nb.NamedTuple([INTS, WORDS, INTS, WORDS, INTS, WORDS], Memory),
+    "Bytes": nb.Array(nb.uint8, 1, "C"),
+    "Flags": nb.Array(nb.int8, 1, "C"),
+    "Floats": nb.Array(nb.float64, 1, "C"),
+    "IntRows": nb.Array(nb.int32, 2, "C"),
+    "WordRows": nb.Array(nb.uint64, 2, "C"),
+    "ByteRows": nb.Array(nb.uint8, 2, "C"),
+    "FlagRows": nb.Array(nb.int8, 2, "C"),
+    "FloatRows": nb.Array(nb.float64, 2, "C"),
+}
+"""What an annotation means to numba."""
+
+
+def cache_folder() -> Path:
+    """Return the folder for compiled code (``STRATAGYM_CACHE`` overrides the user's cache)."""
+    base = os.environ.get("STRATAGYM_CACHE")
+    if base:
+        return Path(base)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stratagym"
+
+
+def source_hash(modules: Iterable[types.ModuleType]) -> str:
+    """Return a short hash of the sources of the modules and numba's version."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for module in modules:
+        digest.update(inspect.getsource(module).encode())
+    return digest.hexdigest()[:16]
+
+
+def is_cached(modules: Iterable[types.ModuleType]) -> bool:
+    """Return whether code compiled from exactly these sources lies on disk."""
+    folder = cache_folder() / source_hash(modules)
+    return folder.is_dir() and any(folder.rglob("*.nbc"))
+
+
+@cache
+def compile_modules(modules: tuple[types.ModuleType, ...], entries: tuple[str, ...]) -> Mapping[str, Any]:
+    """Compile the entry points and everything that they call.
+
+    Args:
+        modules: in any order; their functions may call each other by name.
+        entries: the functions to return; their machine code is kept on disk.
+
+    Returns:
+        The compiled entry points by name.
+    """
+    functions = {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, types.FunctionType) and value.__module__ == module.__name__
+    }
+    words = {
+        name: np.uint64(getattr(module, name)) for module in modules for name in getattr(module, "WORDS", ())
+    }
+    folder = cache_folder() / source_hash(modules)
+    made: dict[str, Any] = dict(REPLACED)
+    clones: dict[str, types.FunctionType] = {}
+    kept = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        for name in _callees_first(functions, entries):
+            clones[name] = _clone(functions[name], made | words)
+            made[name] = njit(**_options(name, entries, folder))(clones[name])
+    finally:
+        numba.config.CACHE_DIR = kept
+    for name in entries:
+        _compile(made, functions, name)
+    return {name: made[name] for name in entries}
+
+
+def _clone(function: types.FunctionType, replacements: dict[str, Any]) -> types.FunctionType:
+    """Return the function with other globals."""
+    clone = types.FunctionType(
+        function.__code__, dict(function.__globals__) | replacements, function.__name__, function.__defaults__
+    )
+    clone.__qualname__ = function.__name__
+    clone.__module__ = function.__module__
+    return clone
+
+
+def _options(name: str, entries: tuple[str, ...], folder: Path) -> dict[str, Any]:
+    """Return numba's options for one function."""
+    # Nothing here allocates, so counting references would only cost time.
+    options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy", "_nrt": False}
+    if name in entries:
+        options["cache"] = _writable(folder)
+    else:
+        options["no_cpython_wrapper"] = True
+        options["no_cfunc_wrapper"] = True
+        options["forceinline"] = name in INLINED
+    return options
+
+
+def _callees_first(functions: Mapping[str, types.FunctionType], entries: tuple[str, ...]) -> list[str]:
+    """Return the names of all functions that the entries reach, each after those that it calls."""
+    order: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in order or name in REPLACED:
+            return
+        for other in functions[name].__code__.co_names:
+            if other in functions and other != name:
+                visit(other)
+        order.append(name)
+
+    for entry in entries:
+        visit(entry)
+    return order
+
+
+def _compile(made: Mapping[str, Any], functions: Mapping[str, types.FunctionType], entry: str) -> None:
+    """Compile one entry point for the types of its annotations, or take it from the disk."""
+    inner = [name for name in _callees_first(functions, (entry,)) if name != entry]
+    signature = _signature(functions[entry])
+    dispatcher = made[entry]
+    if dispatcher._cache.load_overload(signature, dispatcher.targetctx) is None:
+        for name in inner:
+            if not made[name].overloads:
+                made[name].compile(_signature(functions[name]))
+                made[name].disable_compile()
+    dispatcher.compile(signature)
+    dispatcher.disable_compile()
+
+
+def _signature(function: types.FunctionType) -> tuple[Any, ...]:
+    """Return the argument types that a function's annotations name."""
+    code = function.__code__
+    return tuple(TYPES[function.__annotations__[name]] for name in code.co_varnames[: code.co_argcount])
+
+
+def _writable(folder: Path) -> bool:
+    """Return whether compiled code can be kept there; without a place it is compiled in every process."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)

@@ -1,0 +1,208 @@
+"""Play a task graph in the head: one lane, interpreted, for planners and checks.
+
+Owns a friendly face for the kernel: names in and out, cloning, continuing from what an
+agent has observed. It adds no rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stratagym.envs.task import kernel
+from stratagym.envs.task import layout as at
+from stratagym.envs.task.compile import compile_graph, dims_of
+from stratagym.envs.task.graph import TaskGraph
+from stratagym.envs.task.nodes import has, u64
+from stratagym.envs.task.starts import able
+from stratagym.envs.task.view import REFUSALS, STATUS
+
+CLOCKS = {"tick": kernel.TICK_CLOCK, "decision": kernel.DECISION_CLOCK, "event": kernel.EVENT_CLOCK}
+
+
+class Happening(NamedTuple):
+    """One event of a step: when, what kind, on what (a subtask, resource, item or agent), and by whom."""
+
+    tick: int
+    kind: str
+    subtask: str
+    agents: tuple[int, ...]
+
+
+def empty_lane(t: list[int], tb: list[int]) -> at.Memory:
+    """Return the memory of one interpreted lane for a compiled task."""
+    rows = at.X_ROWS * t[at.T_WORDS] + 2 * t[at.DIRTY_WORDS]
+    return at.Memory(t, tb, [0] * t[at.S_LENGTH], [0] * t[at.SB_LENGTH], [0] * t[at.X_END], [0] * rows)
+
+
+def happenings(m: at.Memory, graph: TaskGraph) -> list[Happening]:
+    """Return the events of the latest step in words.
+
+    Args:
+        m: a lane just stepped.
+        graph: its task.
+    """
+    found: list[Happening] = []
+    for k in range(int(m.x[0])):
+        row = 1 + k * at.EVENT_SIZE
+        tick, code, what, _ = (int(n) for n in m.x[row : row + at.EVENT_SIZE])
+        kind = at.EVENT_WORDS[code]
+        if kind == "join":
+            continue
+        if kind in ("start", "success", "failure"):
+            agents = crew(m, what) if m.t[at.CREW_WORDS] else (0,)
+            found.append(Happening(tick, kind, graph.subtasks[what].name, agents))
+            continue
+        if kind == "close" and has(m, at.UNKNOWN, what):
+            continue
+        if kind == "capacity":
+            name = graph.resources[what].name
+        elif kind == "stock":
+            name = graph.items[what - m.t[at.T_RESOURCES]].name
+        elif kind == "agent":
+            name = graph.agents[what].name
+        else:
+            name = graph.subtasks[what].name
+        found.append(Happening(tick, kind, name, (what,) if kind == "agent" else ()))
+    return found
+
+
+def crew(m: at.Memory, i: int) -> tuple[int, ...]:
+    """Return the agents that made the latest start of subtask ``i``."""
+    if m.t[at.CREW_WORDS] == 0:
+        return (0,) if m.s[at.S_HEADS + i * at.S_COLUMNS + at.STARTS] > 0 else ()
+    base = m.t[at.QB_CREW] + i * m.t[at.CREW_WORDS]
+    bits = [int(m.sb[base + a // 64]) >> (a % 64) & 1 for a in range(m.t[at.T_AGENTS])]
+    return tuple(a for a, bit in enumerate(bits) if bit)
+
+
+def tardiness(m: at.Memory, weights: Sequence[float]) -> float:
+    """Return the weighted tardiness so far, at the end with what never succeeded charged."""
+    total = 0.0
+    for d in range(m.t[at.T_DUES]):
+        total += float(weights[d]) * kernel.lateness(m, d)
+    return total
+
+
+class Simulator:
+    """One interpreted lane under the tick clock (or another).
+
+    Args:
+        graph: the task.
+        seed: of the draws.
+        lane: ``TaskView.lane``: continue from what an agent has observed, with this
+            simulator's own draws.
+        clock: ``tick``, ``decision`` or ``event``.
+    """
+
+    def __init__(self, graph: TaskGraph, seed: int = 0, lane: Any = None, clock: str = "tick") -> None:
+        self.graph = graph
+        self.mode = CLOCKS[clock]
+        if lane is None:
+            t, tb = compile_graph(graph, dims_of([graph]))
+            self.memory = empty_lane(t, tb)
+            kernel.reset(self.memory, seed & (2**64 - 1))
+        else:
+            self.memory = copy_memory(lane)
+            self.memory.sb[self.memory.t[at.QB_SEED]] = u64(seed & (2**64 - 1))
+        self._paid = 0.0
+        self._refusals: list[int] = [0] * len(graph.agents)
+
+    def clone(self) -> Simulator:
+        """Return an independent copy of this moment."""
+        other = Simulator.__new__(Simulator)
+        other.graph, other.mode = self.graph, self.mode
+        other.memory = copy_memory(self.memory)
+        other._paid, other._refusals = self._paid, list(self._refusals)
+        return other
+
+    @property
+    def time(self) -> int:
+        """The clock in ticks."""
+        return int(self.memory.s[at.CLOCK])
+
+    @property
+    def over(self) -> str | None:
+        """``terminated``, ``truncated`` or None."""
+        return (None, "terminated", "truncated")[self.memory.s[at.OVER]]
+
+    @property
+    def success(self) -> bool:
+        """Whether the goal was reached."""
+        return bool(self.memory.s[at.GOAL])
+
+    @property
+    def dead_end(self) -> bool:
+        """Whether the goal is proved to be out of reach."""
+        return bool(self.memory.s[at.DEAD_END])
+
+    @property
+    def paid(self) -> float:
+        """The sum of the file's rewards so far."""
+        return self._paid
+
+    @property
+    def tardiness(self) -> float:
+        """Weighted tardiness so far."""
+        return tardiness(self.memory, [due.weight for due in self.graph.dues])
+
+    @property
+    def refusals(self) -> list[str | None]:
+        """Per agent, why its last action was not accepted."""
+        return [REFUSALS[code - 1] if code else None for code in self._refusals]
+
+    def status(self) -> list[str]:
+        """Return the status of every subtask."""
+        return [STATUS[kernel.status_of(self.memory, i)] for i in range(len(self.graph.subtasks))]
+
+    def mask(self) -> np.ndarray[Any, np.dtype[np.int8]]:
+        """Return the exact mask, ``[agents, n + 1]`` int8."""
+        n, count = self.memory.t[at.T_WIDE], len(self.graph.agents)
+        flat = [0] * (count * (n + 1))
+        for a in range(count):
+            kernel.write_mask(self.memory, a, flat, a * (n + 1))
+        whole = np.array(flat, np.int8).reshape(count, n + 1)
+        return np.concatenate([whole[:, : len(self.graph.subtasks)], whole[:, n:]], axis=1)
+
+    def step(self, actions: Sequence[int]) -> list[Happening]:
+        """Take one step; an action beyond the subtasks waits. Returns what happened."""
+        m = self.memory
+        n, wide = len(self.graph.subtasks), m.t[at.T_WIDE]
+        named = [int(i) if 0 <= int(i) < n else wide for i in actions]
+        named += [wide] * (_agents(m) - len(named))
+        spare = at.Memory(m.t, m.tb, m.s[:], m.sb[:], m.x, m.xb)
+        before = at.Memory(m.t, m.tb, m.s[:], m.sb[:], m.x, m.xb) if self.mode == 2 else spare
+        kernel.step(m, spare, before, named, self.mode)
+        refusals = m.t[at.X_REFUSALS]
+        self._refusals = [int(m.x[refusals + a]) for a in range(len(self.graph.agents))]
+        for k in range(m.x[0]):
+            row = 1 + k * at.EVENT_SIZE
+            if m.x[row + at.E_KIND] == at.E_SUCCESS and m.x[row + at.E_WHO]:
+                self._paid += self.graph.subtasks[m.x[row + at.E_WHAT]].reward
+        return happenings(m, self.graph)
+
+    def free(self) -> dict[str, int]:
+        """Return the free capacity of every resource."""
+        q = self.memory.t[at.Q_LEVELS]
+        return {r.name: int(self.memory.s[q + k]) for k, r in enumerate(self.graph.resources)}
+
+    def stock(self) -> dict[str, int]:
+        """Return the stock of every item."""
+        q = self.memory.t[at.Q_LEVELS] + self.memory.t[at.T_RESOURCES]
+        return {item.name: int(self.memory.s[q + k]) for k, item in enumerate(self.graph.items)}
+
+    def can(self, agent: int, subtask: int) -> bool:
+        """Return whether the agent has the skill that the subtask asks for."""
+        return bool(able(self.memory, agent, subtask))
+
+
+def copy_memory(m: at.Memory) -> at.Memory:
+    """Return an interpreted copy of a lane; the task is shared."""
+    return at.Memory(m.t, m.tb, list(m.s), list(m.sb), list(m.x), list(m.xb))
+
+
+def _agents(m: at.Memory) -> int:
+    """Return how many agents the padded shape has."""
+    return (m.t[at.Q_AUTOMATA] - m.t[at.Q_AGENTS]) // at.AGENT_SIZE
