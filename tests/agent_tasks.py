@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import gymnasium
 import numpy as np
 
+import stratagym  # noqa: F401  (registers the ids)
+from stratagym.agents.base import Agent as AgentProtocol
 from stratagym.envs.task.graph import TRUE, Agent, Duration, Gate, Item, Resource, Subtask, TaskGraph
 from stratagym.envs.task.view import AgentView, Observation, RunView, Status, TaskView, hide_times
 
@@ -112,3 +115,42 @@ def observe(
         lane=lane if full else None,
     )
     return Observation(view, mask[list(everyone if rows is None else rows)])
+
+
+@dataclass
+class Played:
+    """How an episode went."""
+
+    success: bool = False
+    time: int = 0
+    paid: float = 0.0
+    starts: list[tuple[int, str]] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    trace: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> list[str]:
+        """The reason of each decision."""
+        return [row["reason"] for row in self.trace]
+
+
+def play(task: Mapping[str, Any], agent: AgentProtocol, seed: int = 0, **options: Any) -> Played:
+    """Play one episode of a task by an agent through ``Task-v0``, rewards as the file says."""
+    env = gymnasium.make("stratagym/Task-v0", task=task, **{"reward": "task", **options})
+    world: Any = env.unwrapped
+    env.reset(seed=seed)
+    agent.reset(seed)
+    played, ended = Played(), False
+    while not ended:
+        actions = agent.act(world.observation())
+        single = isinstance(env.action_space, gymnasium.spaces.Discrete)
+        _, reward, terminated, truncated, info = env.step(int(actions[0]) if single else actions)
+        ended = terminated or truncated
+        refusals = info["refusal"] if isinstance(info["refusal"], list) else [info["refusal"]]
+        played.refusals += [r for r in refusals if r is not None]
+        played.starts += [(e["tick"], e["subtask"]) for e in info["events"] if e["kind"] == "start"]
+        played.paid += float(reward)
+        played.time, played.success = info["time"], info["success"]
+        played.trace += agent.trace() if hasattr(agent, "trace") else []
+    env.close()
+    return played

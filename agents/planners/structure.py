@@ -152,6 +152,7 @@ class Structure:
 
     Attributes:
         graph: the task it was read from.
+        index: name -> subtask.
         conditions: ``[n]`` what must be done, and not done, before a start: ``needs``,
             the predecessors of lags, and the subtasks that a choice rules out.
         goal: the goal's formula, None without a goal.
@@ -160,17 +161,24 @@ class Structure:
             stock alone cannot serve all, items.
         order: every subtask after those that wait for it; an edge that closes a
             cycle is left out of account.
+        acyclic: whether no edge had to be left out.
         relevant: subtasks that the goal (and the formulas) may ask for; without a
             goal those that lead to a reward, or all if there is none.
         expected: ``[n]`` expected duration in ticks.
         quickest: ``[n]`` the same, but that of the quickest mode.
+        longest: the longest duration or lag in ticks.
+        settled: the tick after which no release and no known event is to come.
         choices: ``[n]`` the choices that the subtask is under.
     """
 
     def __init__(self, graph: TaskGraph) -> None:
         self.graph = graph
+        self.index = {name: i for i, name in enumerate(graph.names)}
         formulas = Formulas(graph)
         count = len(graph.subtasks)
+        lags = [t for s in graph.subtasks for lag in s.lags for t in (lag.minimum, lag.maximum or 0)]
+        self.longest = max([1, *lags, *(s.duration.longest or 1 for s in graph.subtasks)])
+        self.settled = max([0, *(s.release for s in graph.subtasks), *(e.at[1] for e in graph.events)])
         self.choices: list[list[int]] = [[] for _ in range(count)]
         for c, choice in enumerate(graph.choices):
             for i in choice.members:
@@ -184,6 +192,7 @@ class Structure:
         self.edges = self._edges()
         self.order = _successors_first(self.edges)
         self._rank = {i: k for k, i in enumerate(self.order)}
+        self.acyclic = all(self.forward(i, e.successor) for i, out in enumerate(self.edges) for e in out)
         self.relevant = self._relevant(formulas)
         self.expected = [s.duration.mean for s in graph.subtasks]
         self.quickest = list(self.expected)
