@@ -101,7 +101,7 @@ def play(
             log += events
         else:
             log += simulator.step(wait)
-    reached = float(simulator.time) if simulator.success() else None
+    reached = float(simulator.time) if simulator.success else None
     return Played(
         _runs(graph, log),
         {"makespan": reached, "reward": float(simulator.paid), "tardiness": float(simulator.tardiness)},
