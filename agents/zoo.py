@@ -75,9 +75,7 @@ def _find(name: str) -> Factory:
         raise ValueError(f"there is no module {error.name!r}, which agent {name!r} needs") from error
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise ValueError(
-            f"agent: {name!r}: importing {path} failed: {type(error).__name__}: {reason}"
-        ) from error
+        raise ValueError(f"importing {path} failed: {type(error).__name__}: {reason}") from error
     factory = getattr(module, attribute, None)
     if factory is None:
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]

@@ -116,6 +116,7 @@ class BeamAgent(RandomAgent):
         graph = expected(task.graph)
         structure = Structure(graph)
         simulator = Simulator(graph, lane=task.lane)
+        simulator.expect()
         ends, succeeded = {}, {}
         for i, run in enumerate(task.runs):
             if run.started is not None and task.status[i] == "running":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from stratagym.agents.zoo import AGENTS, make_agent
 from stratagym.envs.task.generate import generate
 from stratagym.envs.task.knobs import Knobs
 from stratagym.envs.task.optimum import optimum
-from stratagym.envs.task.simulate import Simulator
+from stratagym.envs.task.simulate import Happening, Simulator
 from stratagym.envs.task.spec import load_task
 
 SMALL: dict[str, Any] = {"number": 8, "depth": 4, "width": 3, "distractors": 1}
@@ -104,9 +104,14 @@ def test_planners_wait_where_it_pays(name: str) -> None:
 
 def test_beam_stays_within_its_node_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """One search takes no more simulated steps than ``nodes``, and still gives a plan."""
-    steps = []
+    steps: list[int] = []
     inner = Simulator.step
-    monkeypatch.setattr(Simulator, "step", lambda self, actions: steps.append(1) or inner(self, actions))
+
+    def counted(self: Simulator, actions: Sequence[int]) -> list[Happening]:
+        steps.append(1)
+        return inner(self, actions)
+
+    monkeypatch.setattr(Simulator, "step", counted)
     for nodes in (1, 7, 60):
         steps.clear()
         agent = BeamAgent(nodes=nodes)
@@ -152,7 +157,7 @@ def test_drawn_durations_are_planned_with_their_mean() -> None:
 def test_an_objective_can_be_chosen() -> None:
     """Searching for reward in a task with a goal earns at least what searching for speed does."""
     task = generate(KNOBS["plain"], 1)
-    rich, fast = (play(task, BeamAgent(objective=o)) for o in ("reward", "makespan"))  # type: ignore[arg-type]
+    rich, fast = (play(task, BeamAgent(objective=o)) for o in ("reward", "makespan"))
     assert rich.paid >= fast.paid
     assert fast.time <= rich.time
 
