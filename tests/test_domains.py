@@ -96,11 +96,13 @@ def test_the_witness_of_every_family_reaches_the_goal(domain: Domain, drafts: li
             assert sim.time == max(run.end for run in witness)
 
 
-@pytest.mark.parametrize("domain", DOMAINS, ids=lambda d: d.name)
-def test_medium_instances_are_proved_no_worse_than_their_witness(domain: Domain) -> None:
-    """The exact solver proves the optimum of three medium instances within its default effort."""
+@pytest.mark.parametrize("domain", DRAFTED, ids=lambda d: d.name)
+def test_medium_instances_are_proved_no_worse_than_their_witness(domain: Domain, drafts: list[Draft]) -> None:
+    """The exact solver proves three medium instances, none later than the schedule they were drawn around."""
     for index in range(3):
-        assert makespan(domain.source().mapping(index))
+        best = makespan(domain.source().mapping(index))
+        assert best is not None
+        assert best <= max(run.end for run in drafts[-1].witness)
 
 
 def test_families_have_what_makes_them_hard() -> None:
@@ -291,21 +293,21 @@ def test_crafting_is_as_deep_as_asked(size: str, depth: int) -> None:
         assert deep(wanted) == depth
 
 
-@pytest.mark.parametrize("domain", DRAFTED, ids=lambda d: d.name)
-def test_uniform_play_that_never_idles_falls_behind_the_witness(domain: Domain, drafts: list[Draft]) -> None:
-    """Of 12 medium instances it fails half within twice the witness's time, or needs 1.2 times that."""
+@pytest.mark.parametrize("domain", DOMAINS, ids=lambda d: d.name)
+def test_uniform_play_that_never_idles_falls_behind(domain: Domain) -> None:
+    """Of 12 medium instances it fails half within twice the optimum, or needs 1.25 times that in the mean."""
     ratios = []
     for index in range(12):
         task = dict(domain.source().mapping(index))
-        best = max(run.end for run in drafts[-1].witness)
-        sim = Reference({**task, "horizon": 2 * best}, index)
+        best = makespan(task) or 0.0
+        sim = Reference({**task, "horizon": int(2 * best)}, index)
         rng = np.random.default_rng(index)
         while not (sim.terminated or sim.truncated):
             allowed = [k for k, free in enumerate(sim.mask()[0][:-1]) if free]
             sim.step([int(rng.choice(allowed)) if allowed else len(sim.names)])
         ratios.append(sim.time / best if sim.success else math.inf)
     reached = [ratio for ratio in ratios if ratio < math.inf]
-    assert len(reached) <= 6 or np.mean([min(ratio, 2.0) for ratio in ratios]) >= 1.2
+    assert len(reached) <= 6 or np.mean([min(ratio, 2.0) for ratio in ratios]) >= 1.25
 
 
 @pytest.mark.parametrize(
