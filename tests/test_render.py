@@ -551,6 +551,31 @@ def test_random_task_files_are_drawn(seed: int) -> None:
     assert max(map(columns, draw_text(graph, hidden, runs, 9, {}, {}, ()).splitlines())) <= 100
 
 
+@pytest.mark.parametrize("seed", range(60, 90))
+def test_random_task_files_stay_tidy(seed: int) -> None:
+    """Boxes are disjoint, arrows stay inside the picture, frames hold their members only, cycles or not."""
+    shown = diagram.diagram(load_task(random_task(seed, size=8 + seed % 17)).graph)
+    placed = placing.place(shown, placing.Box(14, 44, 932, 500))
+    for k, b in enumerate(placed.boxes):
+        assert not any(b.overlaps(c) for c in placed.boxes[k + 1 :])
+    for x, y in itertools.chain.from_iterable(placed.paths):
+        assert 0 <= x <= 960
+        assert 0 <= y <= 600
+    for group, frame in zip(shown.groups, placed.groups, strict=True):
+        if frame is not None:
+            assert {k for k, b in enumerate(placed.boxes) if frame.overlaps(b)} == set(group.members)
+
+
+def test_items_with_many_makers_meet_at_a_plate() -> None:
+    """Three makers and three takers of one item are joined by six arrows, not nine."""
+    makers = {f"make {k}": {"produces": {"egg": 1}} for k in range(3)}
+    takers = {f"take {k}": {"consumes": {"egg": 2}} for k in range(3)}
+    shown = diagram.diagram(load_task({"subtasks": {**makers, **takers}}).graph)
+    assert [n.text for n in shown.nodes if n.kind == "item"] == ["egg"]
+    assert len(shown.edges) == 6
+    assert sorted(e.item for e in shown.edges) == ["", "", "", "2", "2", "2"]
+
+
 def test_items_lead_from_maker_to_taker() -> None:
     """Who makes what another takes is an arrow of its own, with the item's name."""
     file = {

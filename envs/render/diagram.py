@@ -13,19 +13,21 @@ from typing import Literal
 
 from stratagym.envs.task.graph import TRUE, Gate, Lag, Subtask, TaskGraph
 
-MOST_FLOWS = 120
-"""Arrows for items are left out of drawings with more than this many."""
-
-NodeKind = Literal["subtask", "gate", "goal"]
+NodeKind = Literal["subtask", "gate", "item", "goal"]
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A box of the drawing: a subtask by its index, a glyph, or the goal."""
+    """A box of the drawing: a subtask by its index, a glyph (a gate or an item), or the goal."""
 
     kind: NodeKind
     text: str
     subtask: int = -1
+
+    @property
+    def glyph(self) -> bool:
+        """Whether it is drawn small, between the boxes."""
+        return self.kind in ("gate", "item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,21 +209,41 @@ class _Builder:
 
     def items(self) -> None:
         """Draw which subtasks produce what others take, if that is few arrows."""
-        flows: list[tuple[int, int, str]] = []
-        for i, k in self.at.items():
-            s = self.graph.subtasks[i]
-            for item, amount in dict([*s.requires, *s.consumes]).items():
-                words = (
-                    f"{amount} {self.graph.items[item].name}" if amount > 1 else self.graph.items[item].name
-                )
-                makers = [j for j in self.at if any(p == item for p, _ in self.graph.subtasks[j].produces)]
-                flows += [(self.at[j], k, words) for j in makers if j != i]
-        if len(flows) > MOST_FLOWS:
+        subtasks = self.graph.subtasks
+        flows: list[tuple[str, list[int], list[tuple[int, int]]]] = []
+        for index, item in enumerate(self.graph.items):
+            makers = [i for i in self.at if any(p == index for p, _ in subtasks[i].produces)]
+            takers = [
+                (i, max(a for p, a in (*subtasks[i].consumes, *subtasks[i].requires) if p == index))
+                for i in self.at
+                if any(p == index for p, _ in (*subtasks[i].consumes, *subtasks[i].requires))
+            ]
+            if makers and takers:
+                flows.append((item.name, makers, takers))
+        arrows = sum(min(len(m) * len(t), len(m) + len(t)) for _, m, t in flows)
+        if arrows <= 2 * len(self.at) + 8:
+            for name, makers, takers in flows:
+                self._flow(name, makers, takers)
+
+    def _flow(self, name: str, makers: list[int], takers: list[tuple[int, int]]) -> None:
+        """Draw the way of one item: straight from maker to taker, or by way of a plate where many meet."""
+        if len(makers) * len(takers) <= len(makers) + len(takers) + 1:
+            for maker in makers:
+                for taker, amount in takers:
+                    if maker != taker:
+                        self._hand(self.at[maker], self.at[taker], f"{amount} {name}" if amount > 1 else name)
             return
-        for source, target, words in flows:
-            plain = self.edges.get((source, target, False), Edge(source, target, needed=False))
-            both = ", ".join(w for w in (plain.item, words) if w)
-            self.edges[source, target, False] = replace(plain, item=both)
+        plate = len(self.nodes)
+        self.nodes.append(Node("item", name))
+        for maker in makers:
+            self._hand(self.at[maker], plate, "")
+        for taker, amount in takers:
+            self._hand(plate, self.at[taker], f"{amount}" if amount > 1 else "")
+
+    def _hand(self, source: int, target: int, words: str) -> None:
+        plain = self.edges.get((source, target, False), Edge(source, target, needed=False))
+        both = ", ".join(w for w in (plain.item, words) if w)
+        self.edges[source, target, False] = replace(plain, item=both)
 
     def goal(self) -> frozenset[int]:
         """Draw what of the goal is more than a list of subtasks; return that list."""
@@ -259,7 +281,7 @@ class _Builder:
             gone = {
                 k
                 for k, node in enumerate(self.nodes)
-                if (node.kind == "gate" and (k not in used or (k not in fed and node.text != "never")))
+                if (node.glyph and (k not in used or (k not in fed and node.text != "never")))
             }
             if not gone:
                 return

@@ -64,6 +64,7 @@ class _Plan:
     diagram: Diagram
     placement: Placement
     canvas: Canvas
+    tags: dict[int, tuple[str, ...]]
 
 
 def draw_graph(
@@ -116,7 +117,7 @@ def graph_canvas(
         picture = _node(
             f"{i} {node.text}" if numbered else node.text,
             _facts(graph.subtasks[i]),
-            plan.diagram.tags.get(i, ()),
+            plan.tags.get(i, ()),
             i in plan.diagram.wanted,
             status[i],
             None if share is None else round(min(max(share, 0.0), 1.0) * 24),
@@ -144,7 +145,20 @@ def _plan(graph: TaskGraph, hidden: frozenset[int], width: int, height: int, tit
     _labels(canvas, shown, placement)
     canvas.box(0, height - legend - 8, width, legend + 8, PANEL)
     flow(canvas, MARGIN, height - legend - 4, width - 2 * MARGIN, entries)
-    return _Plan(shown, placement, canvas)
+    return _Plan(shown, placement, canvas, _tags(shown, placement))
+
+
+def _tags(shown: Diagram, placement: Placement) -> dict[int, tuple[str, ...]]:
+    """Return the marks of subtasks, with a letter for alternatives that could not be framed together."""
+    tags = dict(shown.tags)
+    letters = iter("PQRSTUVWXYZ")
+    for group, frame in zip(shown.groups, placement.groups, strict=True):
+        if frame is None:
+            letter = next(letters, "*")
+            for k in group.members:
+                i = shown.nodes[k].subtask
+                tags[i] = (f"one of {letter}", *tags.get(i, ()))
+    return tags
 
 
 def _legend(canvas: Canvas, shown: Diagram, arrows: bool) -> list[tuple[Swatch, str]]:
@@ -204,7 +218,7 @@ def _frames(canvas: Canvas, shown: Diagram, placement: Placement) -> None:
         canvas.box(frame.x, frame.y, frame.w, frame.h, (250, 246, 236), radius=7)
         for a, b in _sides(frame):
             canvas.line((a, b), (176, 150, 96), 1, (4, 3))
-        canvas.text(frame.x + 6, frame.y + 3, group.title, TINY, (110, 84, 30), "nw", int(frame.w) - 10)
+        canvas.text(frame.x + 13, frame.y + 3, group.title, TINY, (110, 84, 30), "nw", int(frame.w) - 16)
 
 
 def _sides(frame: Box) -> list[tuple[Point, Point]]:
@@ -246,9 +260,12 @@ def _arrows(canvas: Canvas, shown: Diagram, placement: Placement) -> None:
 def _glyphs(canvas: Canvas, shown: Diagram, placement: Placement) -> None:
     """Draw the gates and the goal."""
     for node, box in zip(shown.nodes, placement.boxes, strict=True):
-        if node.kind == "gate" and placement.mosaic:
+        if node.glyph and placement.mosaic:
             continue
-        if node.kind == "gate":
+        if node.kind == "item":
+            canvas.box(box.x, box.y, box.w, box.h, WHITE, ITEM, radius=3)
+            canvas.text(*box.centre, node.text, TINY, ITEM, "c", int(box.w) - 4)
+        elif node.kind == "gate":
             dark = FORBIDS if node.text == "never" else NEEDS
             canvas.box(box.x, box.y, box.w, box.h, WHITE, dark, radius=round(box.h / 2), thick=2)
             canvas.text(*box.centre, node.text, TINY, INK, "c")

@@ -84,7 +84,7 @@ def layers(diagram: Diagram) -> list[int]:
         if e.source != e.target and (e.source, e.target) not in back:
             before[e.target].append(e.source)
             after[e.source].append(e.target)
-    is_glyph = [node.kind == "gate" for node in diagram.nodes]
+    is_glyph = [node.glyph for node in diagram.nodes]
     layer = [0] * n
     for v in order:
         top = max((layer[u] for u in before[v]), default=-1)
@@ -101,7 +101,7 @@ def layer_sizes(diagram: Diagram) -> tuple[list[int], int]:
     """Return the number of boxes in each layer, and how many boxes have no edge at all."""
     linked = {k for e in diagram.edges if e.source != e.target for k in (e.source, e.target)}
     layer = layers(diagram)
-    boxes = [k for k, node in enumerate(diagram.nodes) if node.kind != "gate"]
+    boxes = [k for k, node in enumerate(diagram.nodes) if not node.glyph]
     held = [layer[k] for k in boxes if k in linked]
     sizes = [0] * (max(held, default=-1) + 1)
     for at in held:
@@ -112,7 +112,7 @@ def layer_sizes(diagram: Diagram) -> tuple[list[int], int]:
 def _box_columns(diagram: Diagram, layer: list[int], rows: int) -> list[list[int]]:
     """Return the boxes by column, at most about ``rows`` in each; boxes without edges fill the gaps."""
     linked = {k for e in diagram.edges if e.source != e.target for k in (e.source, e.target)}
-    boxes = [k for k, node in enumerate(diagram.nodes) if node.kind != "gate"]
+    boxes = [k for k, node in enumerate(diagram.nodes) if not node.glyph]
     mate = {k: g for g, group in enumerate(diagram.groups) for k in group.members}
     columns: list[list[int]] = []
     for at in sorted({layer[k] for k in boxes if k in linked}):
@@ -143,9 +143,7 @@ def _with_glyphs(
 
     def locate(glyph: int) -> tuple[int, int]:
         if glyph not in key:
-            later = [
-                locate(t) if diagram.nodes[t].kind == "gate" else (at[t], 0) for t in feeds.get(glyph, [])
-            ]
+            later = [locate(t) if diagram.nodes[t].glyph else (at[t], 0) for t in feeds.get(glyph, [])]
             ahead = [k for k in later if k[0] >= min(layer[glyph], len(boxes))] or later or [(len(boxes), 0)]
             column = min(k[0] for k in ahead)
             depth = max(-k[1] for k in ahead if k[0] == column) + 1
@@ -153,7 +151,7 @@ def _with_glyphs(
         return key[glyph]
 
     for k, node in enumerate(diagram.nodes):
-        if node.kind == "gate":
+        if node.glyph:
             locate(k)
     slots: dict[tuple[int, int], list[int]] = {(c, 0): column for c, column in enumerate(boxes)}
     for glyph, slot in key.items():

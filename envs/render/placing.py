@@ -17,6 +17,9 @@ from stratagym.envs.render.layering import Columns, arrange, layer_sizes, layers
 GLYPH = 22
 """Height and least width of a glyph in pixels."""
 
+MOST_GLYPH = 76
+"""Greatest width of a glyph; a longer name is cut."""
+
 GAP_WIDE, GAP_NARROW = 34, 20
 WAYPOINT = 7
 MOST_WIDE, MOST_HIGH = 150, 46
@@ -87,7 +90,7 @@ class _Band:
 def _shapes(diagram: Diagram, width: float, height: float) -> list[tuple[int, int]]:
     """Return the most promising (rows in a column, bands), judged by the room that they leave for a box."""
     sizes, loose = layer_sizes(diagram)
-    narrow = 0.3 if any(node.kind == "gate" for node in diagram.nodes) else 0.0
+    narrow = 0.3 if any(node.glyph for node in diagram.nodes) else 0.0
     scored: dict[tuple[int, int], tuple[float, tuple[int, int]]] = {}
     for rows in ROW_CHOICES:
         columns = sum(-(-s // rows) for s in sizes)
@@ -124,7 +127,7 @@ def _bands(columns: Columns, bands: int) -> list[_Band]:
 
 
 def _glyph_width(diagram: Diagram, k: int) -> float:
-    return max(GLYPH, 8 + 7 * len(diagram.nodes[k].text))
+    return min(MOST_GLYPH, max(GLYPH, 8 + 7 * len(diagram.nodes[k].text)))
 
 
 def _spread(want: list[float], apart: list[float], low: float, high: float) -> list[float]:
@@ -215,9 +218,7 @@ class _Placer:
         """Return the height of each item and the least distance of its centre from the one above."""
         gap = min(12.0, max(2.0, node_h * 0.35))
         heights = [
-            (node_h if self.diagram.nodes[k].kind != "gate" else GLYPH)
-            if k < self.columns.nodes
-            else WAYPOINT
+            (node_h if not self.diagram.nodes[k].glyph else GLYPH) if k < self.columns.nodes else WAYPOINT
             for k in column
         ]
         apart = [0.0]
@@ -256,12 +257,12 @@ class _Placer:
 
     def score(self) -> float:
         """Return how well this can be read: large boxes, few bands, few crossings, no arrow behind a box."""
-        wide, high = (self.node_w - 30) / 58, (self.node_h - 8) / 20
+        wide, high = (self.node_w - 30) / 46, (self.node_h - 8) / 20
         size = min(1.0, max(0.0, wide)) * min(1.0, max(0.0, high))
         chains = self.columns.chains
         behind = any(len(c) == 2 and abs(self.at[c[0]] - self.at[c[1]]) > 1 for c in chains)
         tangle = min(0.25, 0.0012 * self.columns.crossed)
-        return size - 0.1 * (len(self.bands) - 1) - tangle - (0.45 if behind else 0.0)
+        return size - 0.15 * (len(self.bands) - 1) - tangle - (0.45 if behind else 0.0)
 
     def rows(self) -> None:
         """Give every item a vertical centre, pulled towards what it is linked with."""
@@ -304,7 +305,7 @@ class _Placer:
         out = []
         for k in range(self.columns.nodes):
             a, b = self.x[self.at[k]]
-            glyph = self.diagram.nodes[k].kind == "gate"
+            glyph = self.diagram.nodes[k].glyph
             w = _glyph_width(self.diagram, k) if glyph else b - a
             h = min(GLYPH, self.node_h + 4) if glyph else self.node_h
             out.append(Box((a + b) / 2 - w / 2, self.y[k] - h / 2, w, h))
@@ -327,7 +328,7 @@ class _Placer:
         for (k, end), fan in fans.items():
             others = sorted({(y, other) for y, _, other in fan})
             place = {other: r for r, (_, other) in enumerate(others)}
-            room = boxes[k].h * (0.6 if self.diagram.nodes[k].kind != "gate" else 0.5)
+            room = boxes[k].h * (0.6 if not self.diagram.nodes[k].glyph else 0.5)
             step = min(9.0, room / max(1, len(others)))
             for _, e, other in fan:
                 out[e, end] = self.y[k] + (place[other] - (len(others) - 1) / 2) * step
@@ -353,7 +354,8 @@ class _Placer:
             y1 = ports[e, 1] if k == len(chain) - 2 else self.y[b]
             start, end = (self._side(a, True, boxes), y0), (self._side(b, False, boxes), y1)
             ways = self.way[self.at[a]], self.way[self.at[b]]
-            bend = 34.0 if ways[0] != ways[1] else max(8.0, abs(end[0] - start[0]) * 0.5)
+            ahead = (end[0] - start[0]) * ways[0]
+            bend = max(8.0, ahead * 0.5) if ways[0] == ways[1] and ahead > 0 else 34.0
             piece = curve(start, end, bend, ways[0], ways[1], 14 if abs(y1 - y0) > 1 else 1)
             points += piece
         return tuple(points[::-1] if self.columns.reversed[e] else points)
@@ -375,7 +377,7 @@ class _Placer:
 def _mosaic(diagram: Diagram, area: Box) -> Placement:
     """Return boxes in reading order, layer by layer, without arrows: what is left when there are too many."""
     layer = layers(diagram)
-    boxes = [k for k, node in enumerate(diagram.nodes) if node.kind != "gate"]
+    boxes = [k for k, node in enumerate(diagram.nodes) if not node.glyph]
     boxes.sort(key=lambda k: (layer[k], k))
 
     def size(columns: int) -> float:
