@@ -201,7 +201,8 @@ def _search(look: Outlook, objective: Objective, known: Heads, limit: float, eff
         if reached <= limit:
             return _Found(best, limit)
         # Only what is shorter is looked for; if there is nothing, this is the best.
-        spans = [(ticks, False) for ticks, _ in spans if ticks < reached - 1] + [(reached - 1, True)]
+        last = max(1, reached - 1)
+        spans = [(ticks, False) for ticks, _ in spans if ticks < last] + [(last, True)]
     for ticks, final in spans:
         often = repeats(look, objective, ticks, known.start)
         whole = all(count <= MOST_RUNS for count in often.counts.values())
@@ -303,15 +304,24 @@ def _solve(
         return _Found(None, reached)
     played = play(look.graph, starts, look.seed or 0)
     if isinstance(played, str):
-        fewer = problem.fewest_runs(effort) or starts
-        played = play(look.graph, fewer, look.seed or 0)
-        if isinstance(played, str):
-            played = play(look.graph, fewer, look.seed or 0, strict=False)
+        starts = problem.fewest_runs(effort) or starts
+        played = play(look.graph, starts, look.seed or 0)
+    if isinstance(played, str) and look.graph.constraints:
+        careful = _Problem(look, objective, known, ticks, often, bound, careful=True)
+        answer = careful.solve(effort)
+        starts = answer[0] if answer else starts
+        played = play(look.graph, starts, look.seed or 0)
+    if isinstance(played, str):
+        played = play(look.graph, starts, look.seed or 0, strict=False)
     return _Found(None if isinstance(played, str) else played, reached)
 
 
 class _Problem:
-    """One model with its objective."""
+    """One model with its objective.
+
+    With ``careful`` it leaves out plays that the rules may allow: those in which a start makes
+    a constraint impossible. Its bound then bounds nothing.
+    """
 
     def __init__(
         self,
@@ -321,6 +331,7 @@ class _Problem:
         ticks: int,
         often: Repeats,
         bound: float,
+        careful: bool = False,
     ) -> None:
         self.graph = look.graph
         self.objective = objective
@@ -335,7 +346,7 @@ class _Problem:
         self.shares = add_agents(sheet)
         add_items(sheet)
         add_reduced_stock(sheet)
-        add_constraints(sheet)
+        add_constraints(sheet, careful)
         self.scale = 1
         self.value: Any = 0
         self._reached = 0

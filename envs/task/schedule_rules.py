@@ -75,15 +75,19 @@ def _completion_lag(sheet: Sheet, run: RunVariables, lag: Lag) -> None:
 
 
 def _start_lag(sheet: Sheet, run: RunVariables, lag: Lag) -> None:
-    """Count starts of earlier steps; of the same tick either way, if steps can share a tick."""
+    """Count starts of earlier steps; of the same tick either way, if steps can share a tick.
+
+    A start that is attended to moves the clock, unless another agent dispatches with it.
+    """
     c = sheet.circuit
+    several = sheet.dispatch and len(sheet.graph.agents) > 1
     counted: list[tuple[Literal, Instant]] = []
     for p in lag.predecessors:
         for other in sheet.runs.get(p, ()):
             if other is run:
                 continue
             earlier = c.both(other.present, c.before(other.start.plus(1), run.start))
-            if sheet.dispatch and p != run.subtask:
+            if p != run.subtask and (several or sheet.graph.subtasks[p].attended == 0):
                 same = c.both(other.present, c.before(other.start, run.start), c.negate(earlier))
                 earlier = c.any_of([earlier, c.both(same, c.flag())]) if same is not False else earlier
             counted.append((earlier, other.start))

@@ -98,8 +98,13 @@ def _out_of_time(sheet: Sheet, i: int, t: int) -> bool:
     return limit is not None and t + shortest > limit
 
 
-def add_constraints(sheet: Sheet) -> None:
-    """Fill ``sheet.accepts``, and forbid starts once some automaton can never accept again."""
+def add_constraints(sheet: Sheet, careful: bool = False) -> None:
+    """Fill ``sheet.accepts``, and forbid starts once some automaton can never accept again.
+
+    Args:
+        sheet: the sheet.
+        careful: also forbid every start after which one never can, allowed or not.
+    """
     c = sheet.circuit
     for constraint in sheet.graph.constraints:
         states = _follow(sheet, constraint)
@@ -108,7 +113,7 @@ def add_constraints(sheet: Sheet) -> None:
         sheet.accepts.append([c.any_of(row.get(q, False) for q in accepting) for row in states])
         dead = [q for q, is_dead in enumerate(automaton.dead) if is_dead]
         open_yet = [c.all_of(c.negate(row.get(q, False)) for q in dead) for row in states]
-        blind = _blind(sheet, constraint)
+        blind = set() if careful else _blind(sheet, constraint)
         alive = [a if t in blind else c.both(a, b) for t, (a, b) in enumerate(itertools.pairwise(open_yet))]
         for run in sheet.all_runs:
             c.demand_pick(run.present, run.start, alive.__getitem__)
