@@ -356,7 +356,8 @@ class _Chart:
         words = fit(row.words, TINY, int(self.right - free_from if behind else free_to - self.left))
         x = free_from if behind else free_to - text_width(words, TINY)
         canvas.box(x - 2, middle - 5, text_width(words, TINY) + 4, 10, WHITE)
-        canvas.text(x, middle + 1, words, TINY, mix(LAG, INK, 0.3), "w")
+        ink = mix(LAG, INK, 0.3)
+        canvas.text(free_from if behind else free_to, middle + 1, words, TINY, ink, "w" if behind else "e")
 
     def _legend(self) -> list[tuple[Swatch, str]]:
         """Return what the marks mean, as far as they can occur."""
