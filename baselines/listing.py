@@ -54,7 +54,7 @@ def timeline(rows: Sequence[tuple[str, Sequence[tuple[int, int, str]]]], end: in
         rows: for each row its name and its bars ``(start, end, name)`` in ticks.
         end: last tick.
     """
-    width = min(CELLS, max(1, end))
+    width = end * (CELLS // end) if 0 < end <= CELLS else CELLS
     margin = max((len(name) for name, _ in rows), default=0)
     lines = []
     for name, bars in rows:

@@ -125,7 +125,7 @@ def first_events(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 FORGERIES: dict[str, tuple[Callable[[list[dict[str, Any]]], object], str]] = {
-    "another seed": (lambda rows: rows[0].update(seed=4), "step"),
+    "another seed": (lambda rows: rows[0].update(seed=8), "step"),
     "another tick": (lambda rows: first_events(rows)[0].update(tick=7), "at tick 7"),
     "another subtask": (lambda rows: first_events(rows)[0].update(subtask="serve"), "'serve'"),
     "another agent": (lambda rows: first_events(rows)[0].update(agents=[1]), "agent"),
@@ -141,7 +141,7 @@ FORGERIES: dict[str, tuple[Callable[[list[dict[str, Any]]], object], str]] = {
     "a false success": (lambda rows: rows[-1].update(success=not rows[-1]["success"]), "success"),
     "a false end": (lambda rows: rows[-1].update(end="cancelled"), "end"),
     "a false last tick": (lambda rows: rows[-1].update(time=1), "last tick"),
-    "a longer step": (lambda rows: rows[2].update(elapsed=2), "step 1"),
+    "a longer step": (lambda rows: rows[2].update(elapsed=2), "re-simulated"),
     "fewer agents": (lambda rows: rows[0]["task"].update(agents=3), "agents"),
     "an unknown action": (lambda rows: rows[1]["actions"].__setitem__(0, "dance"), "step 0"),
 }
