@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -166,8 +167,22 @@ class Player:
             if digest is not None and env.unwrapped.task.digest != digest:
                 raise InputError(f"{spec.label}: the task has changed since the results there were made")
             if reference is None:
-                reference = env.unwrapped.reference
+                reference = self._reference(spec, env.unwrapped, seed)
             yield self._row(spec, env.unwrapped, name, k, episode, reference)
+
+    def _reference(self, spec: EnvironmentSpec, base: Any, seed: int) -> Any:
+        """Return the reference of the episode: the environment's, or for tardiness the solver's."""
+        graph = base.task.graph
+        if objective_of(graph, self.settings.written(spec)["reward"]) != "tardiness":
+            return base.reference
+        from stratagym.envs.task.optimum import optimum
+        from stratagym.envs.task.reference import Reference
+
+        try:
+            found = optimum(graph, "tardiness", seed=seed if graph.random else None)
+        except ValueError as error:
+            raise InputError(f"{spec.label}: {one_line(error)}") from error
+        return Reference("tardiness", found.value, found.bound, found.kind)
 
     def _row(
         self, spec: EnvironmentSpec, base: Any, name: str, k: int, episode: Episode, reference: Any
@@ -178,7 +193,7 @@ class Player:
         curve = metrics.progress_curve(graph, episode.events)
         busy = metrics.busy_ticks(graph, runs, episode.time)
         objective = objective_of(graph, self.settings.written(spec)["reward"])
-        best = reference.value if reference.value is not None else reference.bound
+        best = finite(reference.figure)
         earned = metrics.paid(graph, episode.events)
         value = metrics.value_of(
             objective,
@@ -187,7 +202,7 @@ class Player:
             time=episode.time,
             reward=earned,
             tardiness=episode.tardiness,
-            reference=best,
+            reference=best or 0.0,
         )
         done = episode.success and graph.goal is not None
         asked = metrics.wanted(graph, frozenset()) or ()
@@ -205,10 +220,10 @@ class Player:
             "task_name": graph.name,
             "objective": objective,
             "reference": best,
-            "bound": reference.bound,
+            "bound": finite(reference.bound),
             "kind": reference.kind,
             "value": value,
-            "reference_value": metrics.reference_value(objective, best),
+            "reference_value": None if best is None else metrics.reference_value(objective, best),
             "success": episode.success,
             "progress": 1.0 if done else curve[-1][1],
             "progress_at": episode.time if done else metrics.reached_at(curve),
@@ -248,6 +263,11 @@ class Player:
             "git": git_revision(),
         }
         return EpisodeRecorder(self.records / f"{episode_id(spec.label, name, k)}.jsonl", header, base)
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number that JSON can hold, None for what is not finite."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def objective_of(graph: TaskGraph, reward: str) -> str:

@@ -40,7 +40,8 @@ def ratio_to_reference(rows: Sequence[Row]) -> float | None:
         ratios = [row["ratio"] for row in rows if row["ratio"] is not None]
         return float(sum(ratios) / len(ratios)) if ratios else None
     earned = float(sum(row["value"] for row in rows))
-    return float(sum(row["reference_value"] for row in rows)) / earned if earned > 0 else None
+    best = float(sum(row["reference_value"] or 0.0 for row in rows))
+    return best / earned if earned > 0 else None
 
 
 def missed_share(rows: Sequence[Row]) -> float:

@@ -50,7 +50,8 @@ def _ratio_of(rows: Sequence[Row], seed: int) -> dict[str, Any]:
 def _scores(rows: Sequence[Row], random: Sequence[Row], seed: int) -> metrics.Array:
     """Return the headline score of the sample and of its resamples."""
     figures = np.array(
-        [[a["value"], b["value"], a["reference_value"]] for a, b in zip(rows, random, strict=True)]
+        [[a["value"], b["value"], a["reference_value"]] for a, b in zip(rows, random, strict=True)],
+        dtype=float,
     )
     return metrics.resampled([instance_of(row) for row in rows], figures, metrics.score_of_means, seed=seed)
 
@@ -227,7 +228,7 @@ def extremes(rows: Sequence[Row]) -> tuple[Row, Row]:
     """Return the best and the worst episode: by value against the reference, then by progress."""
 
     def rank(row: Row) -> tuple[float, float, int]:
-        return row["value"] - row["reference_value"], row["progress"], -row["time"]
+        return row["value"] - (row["reference_value"] or 0.0), row["progress"], -row["time"]
 
     return max(rows, key=rank), min(rows, key=rank)
 
@@ -274,7 +275,8 @@ def _bars(graph: TaskGraph, row: Row) -> list[Any]:
 def _caption(label: str, word: str, row: Row) -> str:
     """Return what stands over the picture of one schedule."""
     outcome = f"reached at {row['makespan']}" if row["success"] else f"ended at {row['time']}"
-    return f"{label}, {word}: {row['agent']}, seed {row['seed']}, {outcome} (reference {row['reference']:g})"
+    reference = figure(row["reference"], 0)
+    return f"{label}, {word}: {row['agent']}, seed {row['seed']}, {outcome} (reference {reference})"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -262,10 +262,11 @@ def plain_event(event: Mapping[str, Any] | Sequence[Any]) -> tuple[int, str, str
 def verify(record: Record) -> Verdict:
     """Play a record's actions again, one tick after the other, and compare.
 
-    Compared are every event with its tick, the clock after each step, whether the
-    episode ended when it did, the success, and (where the file's rewards were paid)
-    the return. The kernel is stepped by single ticks whatever clock the episode was
-    played under, since all three must give the same trajectory.
+    Compared are every event with its tick, every refusal (where reasons were told), the
+    clock after each step, whether the episode ended when it did, the success, and
+    (where the file's rewards were paid) the return. The kernel is stepped by single
+    ticks whatever clock the episode was played under, since all three must give the
+    same trajectory.
 
     Raises:
         ValueError: if the task in the header does not load.
@@ -277,30 +278,46 @@ def verify(record: Record) -> Verdict:
     if len(graph.agents) != len(record.header["agents"]):
         return Verdict(False, 0, 0, "the task has another number of agents than the record")
     index = {name: i for i, name in enumerate(graph.names)}
-    wait = len(graph.subtasks)
     sim = Simulator(graph, record.header["seed"])
+    told = record.header.get("knowledge") != "none"
     compared = 0
     for k, step in enumerate(record.steps):
-        where = f"step {k}"
-        if sim.over is not None:
-            return Verdict(False, k, compared, f"{where}: the episode was over at tick {sim.time}")
-        if sim.time != step["time"]:
-            return Verdict(False, k, compared, f"{where}: at tick {step['time']}, re-simulated {sim.time}")
-        for name, refusal in zip(step["actions"], step["refusals"], strict=True):
-            if name is not None and name not in index and refusal != "unknown":
-                return Verdict(False, k, compared, f"{where}: no subtask is called {name!r}")
-        actions = [index.get(name, wait) for name in step["actions"]]
-        events = [plain_event(e) for e in sim.step(actions)]
-        until = step["time"] + step["elapsed"]
-        while sim.time < until and sim.over is None:
-            events += [plain_event(e) for e in sim.step([wait] * len(graph.agents))]
-        expected = [plain_event(e) for e in step["events"]]
-        if events != expected:
-            return Verdict(False, k, compared, f"{where}: {_first_difference(expected, events)}")
-        if sim.time != until:
-            return Verdict(False, k, compared, f"{where}: ended at tick {until}, re-simulated {sim.time}")
-        compared += len(expected)
+        difference = _play_again(sim, index, step, told)
+        if difference is not None:
+            return Verdict(False, k, compared, f"step {k}: {difference}")
+        compared += len(step["events"])
     return _verify_end(record, sim, compared)
+
+
+def _play_again(sim: Any, index: Mapping[str, int], step: Json, told: bool) -> str | None:
+    """Take one recorded step again; return the first difference, None if there is none.
+
+    Args:
+        sim: the simulator, under the tick clock.
+        index: subtasks by name.
+        step: the line of the step.
+        told: whether the environment told the reasons of refusals.
+    """
+    wait = len(index)
+    if sim.over is not None:
+        return f"the episode was over at tick {sim.time}"
+    if sim.time != step["time"]:
+        return f"at tick {step['time']}, re-simulated {sim.time}"
+    for name, refusal in zip(step["actions"], step["refusals"], strict=True):
+        if name is not None and name not in index and refusal != "unknown":
+            return f"no subtask is called {name!r}"
+    events = [plain_event(e) for e in sim.step([index.get(name, wait) for name in step["actions"]])]
+    if told and sim.refusals != step["refusals"]:
+        return f"refusals {step['refusals']}, re-simulated {sim.refusals}"
+    until = step["time"] + step["elapsed"]
+    while sim.time < until and sim.over is None:
+        events += [plain_event(e) for e in sim.step([wait] * len(step["actions"]))]
+    expected = [plain_event(e) for e in step["events"]]
+    if events != expected:
+        return _first_difference(expected, events)
+    if sim.time != until:
+        return f"ended at tick {until}, re-simulated {sim.time}"
+    return None
 
 
 def _first_difference(recorded: Sequence[Any], simulated: Sequence[Any]) -> str:

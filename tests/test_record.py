@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stratagym.envs.task.simulate import Simulator
 
 from stratagym.envs.record import Record, RecordError, RecordWriter, read_record, verify
+from stratagym.envs.task.simulate import Simulator
 from stratagym.envs.task.spec import load_task
 
 TASK: dict[str, Any] = {
@@ -62,7 +62,7 @@ def play(path: Path, seed: int = 3, **more: Any) -> Path:
                 [names[a] for a in actions],
                 elapsed=sim.time - before,
                 reward=sim.paid - paid,
-                refusals=[None, None],
+                refusals=sim.refusals,
                 events=events,
                 trace=[{"reason": "first that can start"}],
             )
@@ -143,6 +143,7 @@ FORGERIES: dict[str, tuple[Callable[[list[dict[str, Any]]], object], str]] = {
     "a false last tick": (lambda rows: rows[-1].update(time=1), "last tick"),
     "a longer step": (lambda rows: rows[2].update(elapsed=2), "re-simulated"),
     "fewer agents": (lambda rows: rows[0]["task"].update(agents=3), "agents"),
+    "a false refusal": (lambda rows: rows[1].update(refusals=["busy", None]), "refusals"),
     "an unknown action": (lambda rows: rows[1]["actions"].__setitem__(0, "dance"), "step 0"),
 }
 
