@@ -19,7 +19,7 @@ from stratagym.envs.task.bounds import Heads, heads, lower_bound, upper_bound_re
 from stratagym.envs.task.circuit import Instant
 from stratagym.envs.task.circuit import Literal as Lit
 from stratagym.envs.task.graph import TaskGraph
-from stratagym.envs.task.outlook import OBJECTIVES, Objective, Outlook, fading
+from stratagym.envs.task.outlook import OBJECTIVES, Objective, Outlook, fading, negated
 from stratagym.envs.task.repeats import Repeats, first_success, repeats
 from stratagym.envs.task.replay import Played, Run, Start, play, verify_schedule
 from stratagym.envs.task.schedule import RunVariables, Sheet
@@ -167,6 +167,15 @@ class _Effort:
 
 
 @dataclass(frozen=True)
+class _Answer:
+    """A schedule that a model has, what it says of better ones, and the solver that found it."""
+
+    starts: list[Start]
+    bound: float
+    solver: Any
+
+
+@dataclass(frozen=True)
 class _Found:
     """The result of a search: how the best schedule went, and a bound."""
 
@@ -200,6 +209,9 @@ def _search(look: Outlook, objective: Objective, known: Heads, limit: float, eff
         reached = int(best.value["makespan"] or 0)
         if reached <= limit:
             return _Found(best, limit)
+        bound = max(limit, _lenient(look, known, reached, limit, effort))
+        if reached <= bound:
+            return _Found(best, bound)
         # Only what is shorter is looked for; if there is nothing, this is the best.
         last = max(1, reached - 1)
         spans = [(ticks, False) for ticks, _ in spans if ticks < last] + [(last, True)]
@@ -237,6 +249,34 @@ def _once(look: Outlook, known: Heads, ticks: int, limit: float, effort: _Effort
     effort.left -= before - part.left
     reached = result.played is not None and result.played.value["makespan"] is not None
     return result.played if reached else None
+
+
+def _lenient(look: Outlook, known: Heads, ticks: int, limit: float, effort: _Effort) -> float:
+    """Return a bound on the makespan from a model in which nothing spoils and no time runs out.
+
+    Args:
+        look: the task with its draws.
+        known: earliest times.
+        ticks: a makespan that is reached.
+        limit: a bound that is known.
+        effort: what may be spent.
+    """
+    graph = look.graph
+    weak = fading(graph)
+    makes = any(graph.subtasks[i].produces for i in weak)
+    reopens = any(event.kind == "deadline" for event in graph.events)
+    if graph.constraints or makes or reopens or negated(graph) & weak:
+        return limit
+    full = repeats(look, "makespan", ticks, known.start)
+    counts = {i: first_success(look, i, k) if i in weak else k for i, k in full.counts.items()}
+    if max(counts.values(), default=0) > MOST_RUNS:
+        return limit
+    part = _Effort(effort.left / 3, effort.workers, effort.deterministic, False)
+    before = part.left
+    problem = _Problem(look, "makespan", known, ticks, Repeats(counts, weak), limit, lenient=True)
+    answer = problem.solve(part)
+    effort.left -= before - part.left
+    return answer.bound if answer else limit
 
 
 def _cells(graph: TaskGraph, often: Repeats, ticks: int) -> int:
@@ -299,28 +339,42 @@ def _solve(
     answer = problem.solve(effort)
     if answer is None:
         return _Found(None, bound, problem.impossible)
-    starts, reached = answer
     if not effort.replays:
-        return _Found(None, reached)
-    played = play(look.graph, starts, look.seed or 0)
+        return _Found(None, answer.bound)
+    return _Found(_played(problem, answer, effort, look, often, bound), answer.bound)
+
+
+def _played(
+    problem: _Problem, answer: _Answer, effort: _Effort, look: Outlook, often: Repeats, bound: float
+) -> Played | None:
+    """Play a schedule; where the simulator refuses it, one that is harder to refuse."""
+    graph, seed = look.graph, look.seed or 0
+    played = play(graph, answer.starts, seed)
+    if isinstance(played, str) or problem.objective != "makespan":
+        starts = problem.tidy(answer.solver, effort) or answer.starts
+        tidied = play(graph, starts, seed)
+        if isinstance(played, str) or (
+            not isinstance(tidied, str) and tidied.value[problem.objective] == played.value[problem.objective]
+        ):
+            played = tidied
+    if isinstance(played, str) and graph.constraints:
+        careful = _Problem(
+            look, problem.objective, problem.known, problem.sheet.ticks, often, bound, careful=True
+        )
+        other = careful.solve(effort)
+        starts = other.starts if other else starts
+        played = play(graph, starts, seed)
     if isinstance(played, str):
-        starts = problem.fewest_runs(effort) or starts
-        played = play(look.graph, starts, look.seed or 0)
-    if isinstance(played, str) and look.graph.constraints:
-        careful = _Problem(look, objective, known, ticks, often, bound, careful=True)
-        answer = careful.solve(effort)
-        starts = answer[0] if answer else starts
-        played = play(look.graph, starts, look.seed or 0)
-    if isinstance(played, str):
-        played = play(look.graph, starts, look.seed or 0, strict=False)
-    return _Found(None if isinstance(played, str) else played, reached)
+        played = play(graph, starts, seed, strict=False)
+    return None if isinstance(played, str) else played
 
 
 class _Problem:
     """One model with its objective.
 
     With ``careful`` it leaves out plays that the rules may allow: those in which a start makes
-    a constraint impossible. Its bound then bounds nothing.
+    a constraint impossible. Its bound then bounds nothing. With ``lenient`` it allows more than
+    the rules do (see ``Sheet``), and its schedule is none.
     """
 
     def __init__(
@@ -332,10 +386,12 @@ class _Problem:
         often: Repeats,
         bound: float,
         careful: bool = False,
+        lenient: bool = False,
     ) -> None:
         self.graph = look.graph
         self.objective = objective
-        self.sheet = sheet = Sheet(look, ticks, often, known)
+        self.known = known
+        self.sheet = sheet = Sheet(look, ticks, often, known, lenient)
         self.impossible = False
         add_fading(sheet)
         add_attempts(sheet)
@@ -349,7 +405,6 @@ class _Problem:
         add_constraints(sheet, careful)
         self.scale = 1
         self.value: Any = 0
-        self._reached = 0
         if objective == "makespan":
             self._makespan(int(bound))
         else:
@@ -471,24 +526,39 @@ class _Problem:
         ]
         return self.sheet.circuit.any_of(self.sheet.node(node, self.end) for node in others)
 
-    def solve(self, effort: _Effort) -> tuple[list[Start], float] | None:
-        """Return the starts of the best schedule found and the bound, None if there is none."""
+    def solve(self, effort: _Effort) -> _Answer | None:
+        """Return the best schedule found and the bound, None if there is none."""
         if self.impossible:
             return None
         solver, status = self._run(effort, effort.left)
         if not status:
             self.impossible = status is False
             return None
-        self._reached = round(solver.objective_value)
         bound = solver.best_objective_bound / self.scale
-        return self._starts(solver), math.ceil(bound - TOLERANCE) if self.objective == "makespan" else bound
+        bound = math.ceil(bound - TOLERANCE) if self.objective == "makespan" else bound
+        return _Answer(self._starts(solver), bound, solver)
 
-    def fewest_runs(self, effort: _Effort) -> list[Start] | None:
-        """Return a schedule of the same value with as few runs as possible, None if time is up."""
+    def tidy(self, solver: Any, effort: _Effort) -> list[Start] | None:
+        """Return a schedule of the same value that ends early, with few runs, started early.
+
+        Args:
+            solver: the solver with its solution, to begin from.
+            effort: what may be spent; little of it is.
+
+        Returns:
+            The starts, None if time is up.
+        """
         model = self.sheet.circuit.model
-        model.add(self.value == self._reached)
-        model.minimize(sum(run.present for run in self.sheet.all_runs))
-        solver, status = self._run(effort, effort.left / 2)
+        runs = self.sheet.all_runs
+        for index in range(len(model.proto.variables)):
+            variable = model.get_int_var_from_proto_index(index)
+            model.add_hint(variable, solver.value(variable))
+        model.add(self.value == round(solver.objective_value))
+        early = sum(run.start.expression for run in runs)
+        most = 1 + self.sheet.ticks
+        terms = (len(runs) + 1) * most * most * self.end.expression
+        model.minimize(terms + len(runs) * most * sum(run.present for run in runs) + early)
+        solver, status = self._run(effort, min(0.5, effort.left / 10))
         return self._starts(solver) if status else None
 
     def _run(self, effort: _Effort, allowed: float) -> tuple[Any, bool | None]:

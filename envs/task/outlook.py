@@ -173,6 +173,23 @@ def useful(graph: TaskGraph, objective: Objective) -> frozenset[int]:
     return frozenset(node for node, wanted in seen if wanted and node < n)
 
 
+def negated(graph: TaskGraph) -> frozenset[int]:
+    """Return the subtasks that a need or the goal reads negated, at any depth."""
+    n = len(graph.subtasks)
+    roots = [s.needs for s in graph.subtasks] + ([] if graph.goal is None else [graph.goal])
+    todo = [(node, False) for node in roots]
+    seen: set[tuple[int, bool]] = set()
+    while todo:
+        node, sign = todo.pop()
+        if node == TRUE or (node, sign) in seen:
+            continue
+        seen.add((node, sign))
+        if node >= n:
+            gate = graph.gates[node - n]
+            todo += [(p, sign) for p in gate.positive] + [(p, not sign) for p in gate.negative]
+    return frozenset(node for node, sign in seen if sign and node < n)
+
+
 def holds_at_reset(graph: TaskGraph) -> bool:
     """Return whether the goal holds before anything is done, formulas aside."""
     n = len(graph.subtasks)

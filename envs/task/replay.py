@@ -214,7 +214,7 @@ def _runs(graph: TaskGraph, log: Sequence[Any]) -> tuple[Run, ...]:
     names = graph.names
     open_runs: dict[str, tuple[int, tuple[int, ...]]] = {}
     runs = []
-    for tick, kind, subtask, agents in log:
+    for tick, kind, subtask, agents, *_ in log:
         name = subtask if isinstance(subtask, str) else names[subtask]
         if kind == "start":
             open_runs[name] = (tick, tuple(sorted(agents)))

@@ -54,6 +54,9 @@ class Sheet:
         ticks: starts are before this tick.
         often: how many runs each subtask may have, and which never spoil.
         known: earliest times.
+        lenient: let what can spoil stay done from its first success on, without a latest
+            start for what follows it, and its choices open: every play fits, first successes
+            taken for all, if no such subtask makes items or is read negated.
 
     Attributes:
         runs: the runs by subtask, in the order of attempts (only subtasks with runs).
@@ -62,12 +65,15 @@ class Sheet:
         accepts: for each constraint, whether it accepts, tick by tick from 0.
     """
 
-    def __init__(self, look: Outlook, ticks: int, often: Repeats, known: Heads) -> None:
+    def __init__(
+        self, look: Outlook, ticks: int, often: Repeats, known: Heads, lenient: bool = False
+    ) -> None:
         self.look = look
         self.graph: TaskGraph = look.graph
         self.ticks = ticks
         self.circuit = Circuit()
         self.fading = fading(self.graph) - often.settled
+        self.lenient: frozenset[int] = fading(self.graph) if lenient else frozenset()
         self.fade: dict[int, list[Literal]] = {}
         self.accepts: list[list[Literal]] = []
         self.dispatch = any(s.attended == 0 for s in self.graph.subtasks)
@@ -79,7 +85,7 @@ class Sheet:
         for i, count in often.counts.items():
             made: list[RunVariables] = []
             for attempt in range(1, count + 1):
-                run = self._make_run(i, attempt, known.start[i] or 0)
+                run = self._make_run(i, attempt, made[-1].end.lo if made else known.start[i] or 0)
                 if run is None:
                     break
                 made.append(run)
@@ -92,11 +98,9 @@ class Sheet:
         return [run for runs in self.runs.values() for run in runs]
 
     def _make_run(self, i: int, attempt: int, first: int) -> RunVariables | None:
-        """Return the variables of one run, None if it fits nowhere."""
+        """Return the variables of one run that starts at ``first`` or later, None if it fits nowhere."""
         c = self.circuit
         pieces = self._pieces(i, attempt)
-        shortest = min((min(lengths) for _, _, lengths in pieces), default=1)
-        first += (attempt - 1) * shortest
         start = c.instant([(max(first, lo), hi) for lo, hi, _ in pieces])
         if start is None:
             return None
@@ -246,6 +250,7 @@ class Sheet:
         n = len(self.graph.subtasks)
         return (
             all(0 <= i < n and len(self.runs.get(i, ())) <= 1 and self.certain(i) for i in nodes)
+            and not self.lenient.intersection(nodes)
             and len({self.graph.subtasks[i].pay_group for i in nodes}) == 1
             and any(self.runs.get(i) for i in nodes)
         )

@@ -8,6 +8,7 @@ reading is taken: a schedule of the model is played before it is believed (``rep
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stratagym.envs.task.circuit import Instant, Literal
 from stratagym.envs.task.graph import Lag
@@ -41,6 +42,8 @@ def add_lags(sheet: Sheet) -> None:
     """Each start lies in the windows that its lags open."""
     for run in sheet.all_runs:
         for lag in sheet.graph.subtasks[run.subtask].lags:
+            if sheet.lenient.intersection(lag.predecessors):
+                lag = replace(lag, maximum=None)
             if lag.origin == "completion":
                 _completion_lag(sheet, run, lag)
             else:
@@ -122,6 +125,8 @@ def add_choices(sheet: Sheet) -> None:
     c = sheet.circuit
     for choice in sheet.graph.choices:
         members = [i for i in choice.members if i in sheet.runs]
+        if sheet.lenient.intersection(members):
+            continue
         branches = [set(branch.members) for branch in choice.branches]
         if all(sheet.certain(i) for i in members):
             chosen = [c.flag() for _ in branches]
