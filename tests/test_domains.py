@@ -154,7 +154,6 @@ def test_some_combined_tasks_have_the_published_optima(name: str, first: int) ->
     assert makespan(task) == COMBINED[name][0][first - 1]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", list(SUITES))
 @pytest.mark.parametrize("count", [2, 3])
 def test_all_combined_tasks_have_the_published_optima(name: str, count: int) -> None:
