@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stratagym.baselines.suites import TASK_ID, parse_environment
+from stratagym.baselines.suites import TASK_ID, EnvironmentSpec, parse_environment
 from stratagym.envs.task.graph import TaskGraph
 
 CATALOGUE = Path(__file__).with_name("catalogue.json")
@@ -108,3 +109,90 @@ def read_catalogue(path: Path = CATALOGUE) -> dict[str, dict[str, Any]]:
         return {}
     figures: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["environments"]
     return figures
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One line of the catalogue: an environment at one size.
+
+    Attributes:
+        spec: the environment.
+        summary: of its domain.
+        tags: of its domain.
+    """
+
+    spec: EnvironmentSpec
+    summary: str
+    tags: tuple[str, ...]
+
+
+def variants() -> list[Variant]:
+    """Return every environment that has tasks of its own, procedural families at every size."""
+    from stratagym.envs.domains.domain import SIZES
+    from stratagym.envs.registry import find_domains, id_of
+
+    found = []
+    for name, domain in sorted(find_domains().items()):
+        options = [{"size": size} for size in SIZES] if domain.procedural else [{}]
+        found += [Variant(EnvironmentSpec(id_of(name), o), domain.summary, domain.tags) for o in options]
+    return found
+
+
+def catalogue_rows() -> list[dict[str, Any]]:
+    """Return one mapping for each environment; figures that were not measured are null."""
+    figures = read_catalogue()
+    nothing = dict.fromkeys(("subtasks", "crew", "objective", "reference", "random", "rule", "ranked"))
+    own = {
+        "id": TASK_ID,
+        "environment": TASK_ID,
+        "summary": "A task of your own: task=file or mapping",
+        "tags": [],
+        **nothing,
+    }
+    rows = [own]
+    for variant in variants():
+        known = figures.get(variant.spec.label, {})
+        rows.append(
+            {
+                "id": variant.spec.id,
+                "environment": variant.spec.label,
+                "summary": variant.summary,
+                "tags": list(variant.tags),
+                **{name: known.get(name) for name in nothing},
+            }
+        )
+    return rows
+
+
+def _range(values: Sequence[int] | None) -> str:
+    """Return ``12`` or ``12-16``, a dash for nothing."""
+    if not values:
+        return "–"
+    return str(values[0]) if values[0] == values[1] else f"{values[0]}-{values[1]}"
+
+
+def _half(figures: dict[str, Any] | None) -> str:
+    """Return what one side of the ranking test needs, in a few words."""
+    if figures is None:
+        return "–"
+    ratio = "–" if figures["ratio"] is None else f"{figures['ratio']:.2f}x"
+    return f"{ratio}, reaches {figures['success']:.0%}"
+
+
+def print_catalogue(console: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """Print the catalogue to a rich console."""
+    from rich.table import Table
+
+    table = Table("environment", "subtasks", "ranked", "random play", "best rule", "tags")
+    for row in rows:
+        ranked = "–" if row["ranked"] is None else "yes" if row["ranked"] else "no"
+        rule = _half(row["rule"]) + (f" ({row['rule']['agent']})" if row["rule"] else "")
+        table.add_row(
+            row["environment"],
+            _range(row["subtasks"]),
+            ranked,
+            _half(row["random"]),
+            rule,
+            ", ".join(row["tags"]),
+        )
+    console.print(table)
