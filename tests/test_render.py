@@ -370,6 +370,19 @@ def test_unattended_parts_have_lanes_without_overlap() -> None:
             assert max(a.end, a.ghost or 0) <= b.start
 
 
+def test_a_record_of_the_past_is_enough_for_what_still_runs() -> None:
+    """What is under way is drawn by the task's attended ticks, even if the record ends at the present."""
+    graph = tea()
+    cut = RunBar(3, (0,), 14, None, 15, "running")
+    assert chart.unattended_lanes(graph, [cut], 15) == []
+    assert chart.agent_rows(graph, [cut], 15) == [[chart.Bar(cut, 14, 15, True, 16)]]
+    just = RunBar(0, (0,), 15, None, 15, "running")
+    assert chart.agent_rows(graph, [just], 15) == [[chart.Bar(just, 15, 15, True, 16)]]
+    later = RunBar(0, (0,), 12, None, 13, "running")
+    assert chart.agent_rows(graph, [later], 15) == [[chart.Bar(later, 12, 13)]]
+    assert chart.unattended_lanes(graph, [later], 15) == [[chart.Bar(later, 13, 15, True, 20)]]
+
+
 def test_resource_blocks_add_up_to_the_use() -> None:
     """At every tick the blocks of a resource are disjoint and sum to the amounts of what runs."""
     graph = random_graph(40, 3)

@@ -97,7 +97,7 @@ def draw_bar(
         corners = [(a, y), (end - 1, y), (end - 1, y + h - 1), (a, y + h - 1)]
         canvas.line(corners, dark, 1, (3, 3))
     if bar.end == bar.start:
-        if bar.run.attended_until <= bar.run.start:
+        if bar.dispatched:
             canvas.polygon([(a, y), (a + 7, y + h / 2), (a, y + h)], dark)
         return
     w = max(3.0, b - a - 1)

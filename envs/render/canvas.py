@@ -34,13 +34,14 @@ FINE = 3
 @functools.cache
 def pygame_module() -> Any:
     """Return pygame, imported without its greeting."""
-    before = os.environ.get("PYGAME_HIDE_SUPPORT_PROMPT")
-    os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
+    quiet = "PYGAME_HIDE_SUPPORT_PROMPT"
+    chosen = quiet in os.environ
+    os.environ.setdefault(quiet, "1")
     try:
         import pygame
     finally:
-        if before is None:
-            del os.environ["PYGAME_HIDE_SUPPORT_PROMPT"]
+        if not chosen:
+            del os.environ[quiet]
     return pygame
 
 

@@ -44,7 +44,7 @@ class Bar:
     """A piece of a run in one lane, in ticks.
 
     ``open`` is whether it still goes on at the right end; ``ghost`` is the tick at which
-    it is expected to end, if that is later.
+    it is expected to end, if that is later; ``dispatched`` is whether it kept no agent busy.
     """
 
     run: RunBar
@@ -52,6 +52,7 @@ class Bar:
     end: int
     open: bool = False
     ghost: int | None = None
+    dispatched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +128,33 @@ def expected_end(graph: TaskGraph, run: RunBar) -> int | None:
     return run.start + duration.shortest if known else None
 
 
-def _piece(graph: TaskGraph, run: RunBar, start: int, end: int | None, time: int) -> Bar:
-    """Return the bar from ``start`` to ``end`` (None: open) as far as it lies before ``time``."""
+def attended_end(graph: TaskGraph, run: RunBar) -> int | None:
+    """Return the tick at which a run frees its agents, None if that is not known beforehand.
+
+    While it runs this follows from the task, since the record may know only the past.
+    """
+    if run.end is not None:
+        return min(run.attended_until, run.end)
+    attended, end = graph.subtasks[run.subtask].attended, expected_end(graph, run)
+    if attended is None:
+        return end
+    return run.start + attended if end is None else min(end, run.start + attended)
+
+
+def _piece(run: RunBar, start: int, end: int | None, time: int, dispatched: bool = False) -> Bar:
+    """Return the bar from ``start`` to ``end`` (None: not known) as far as it lies before ``time``."""
     if end is not None and (run.end is not None or end <= time):
-        return Bar(run, start, max(start, end))
-    ghost = end if end is not None else expected_end(graph, run)
-    return Bar(run, start, max(start, time), True, ghost if ghost is not None and ghost > time else None)
+        return Bar(run, start, max(start, end), dispatched=dispatched)
+    ghost = end if end is not None and end > time else None
+    return Bar(run, start, max(start, time), True, ghost, dispatched)
 
 
 def agent_rows(graph: TaskGraph, runs: Sequence[RunBar], time: int) -> list[list[Bar]]:
     """Return what each agent attends to, by agent."""
     rows: list[list[Bar]] = [[] for _ in graph.agents]
     for run in runs:
-        end = run.attended_until if run.end is None else min(run.attended_until, run.end)
-        piece = _piece(graph, run, run.start, end, time)
+        end = attended_end(graph, run)
+        piece = _piece(run, run.start, end, time, end == run.start)
         for agent in run.agents:
             if 0 <= agent < len(rows):
                 rows[agent].append(piece)
@@ -151,10 +165,10 @@ def unattended_lanes(graph: TaskGraph, runs: Sequence[RunBar], time: int) -> lis
     """Return the parts that run without an agent, packed into few lanes."""
     parts = []
     for run in runs:
-        if run.attended_until >= (run.end if run.end is not None else time + 1):
+        start, end = attended_end(graph, run), expected_end(graph, run)
+        if start is None or start > time or (end is not None and start >= end):
             continue
-        start = max(run.start, run.attended_until)
-        parts.append(_piece(graph, run, start, run.end, time))
+        parts.append(_piece(run, start, end, time))
     lanes: list[list[Bar]] = []
     for part in sorted(parts, key=lambda b: (b.start, b.end, b.run.subtask)):
         lane = next((x for x in lanes if max(x[-1].end, x[-1].ghost or 0) <= part.start), None)
@@ -220,7 +234,7 @@ def window_rows(graph: TaskGraph, runs: Sequence[RunBar], time: int) -> list[Win
     windows, lags = [], []
     for i, s in enumerate(graph.subtasks):
         bars = tuple(
-            _piece(graph, r, r.start, r.end, time)
+            _piece(r, r.start, expected_end(graph, r), time)
             for r in sorted(by_subtask.get(i, []), key=lambda r: r.start)
         )
         if s.release > 0 or s.deadline is not None or i in dues:
@@ -308,7 +322,7 @@ def chart_span(graph: TaskGraph, runs: Sequence[RunBar], time: int, steady: bool
         time: the present tick.
         steady: grow in steps of a factor, so that frames of an animation seldom rescale.
     """
-    ends = [max(expected_end(graph, r) or 0, r.end or 0, r.start, r.attended_until) for r in runs]
+    ends = [max(expected_end(graph, r) or 0, r.end or 0, r.start) for r in runs]
     reach = max([time, *ends, 1])
     marks = [
         m

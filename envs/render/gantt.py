@@ -397,6 +397,10 @@ class _Chart:
         named = {label.bar.run.subtask for label in labels if label.words == self._name(label.bar)}
         return sorted({label.bar.run.subtask for label in labels if label.place == "number"} - named)
 
+    def _bars(self) -> list[Bar]:
+        """Return all bars of agents."""
+        return [b for kind, _, bars in self.rows if kind == "agent" for b in bars]  # type: ignore[attr-defined]
+
     def _name(self, bar: Bar) -> str:
         return self.graph.subtasks[bar.run.subtask].name
 
