@@ -1,1 +1,1 @@
-"""stratagym."""
+"""Environments: task graphs, worlds, the transition, domains, views, pictures and adapters."""

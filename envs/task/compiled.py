@@ -11,11 +11,8 @@ This module imports numba, so it is itself imported late.
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import os
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,7 @@ from numba import njit
 from numba import types as nb
 from numba.extending import intrinsic
 
+from stratagym.envs.task.code_cache import cache_folder, source_hash, writable
 from stratagym.envs.task.layout import Memory
 
 
@@ -76,28 +74,6 @@ TYPES: dict[str, Any] = {
     "FloatRows": nb.Array(nb.float64, 2, "C"),
 }
 """What an annotation means to numba."""
-
-
-def cache_folder() -> Path:
-    """Return the folder for compiled code (``STRATAGYM_CACHE`` overrides the user's cache)."""
-    base = os.environ.get("STRATAGYM_CACHE")
-    if base:
-        return Path(base)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stratagym"
-
-
-def source_hash(modules: Iterable[types.ModuleType]) -> str:
-    """Return a short hash of the sources of the modules and numba's version."""
-    digest = hashlib.sha256(numba.__version__.encode())
-    for module in modules:
-        digest.update(inspect.getsource(module).encode())
-    return digest.hexdigest()[:16]
-
-
-def is_cached(modules: Iterable[types.ModuleType]) -> bool:
-    """Return whether code compiled from exactly these sources lies on disk."""
-    folder = cache_folder() / source_hash(modules)
-    return folder.is_dir() and any(folder.rglob("*.nbc"))
 
 
 @cache
@@ -151,7 +127,7 @@ def _options(name: str, entries: tuple[str, ...], folder: Path) -> dict[str, Any
     # Nothing here allocates, so counting references would only cost time.
     options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy", "_nrt": False}
     if name in entries:
-        options["cache"] = _writable(folder)
+        options["cache"] = writable(folder)
     else:
         options["no_cpython_wrapper"] = True
         options["no_cfunc_wrapper"] = True
@@ -194,12 +170,3 @@ def _signature(function: types.FunctionType) -> tuple[Any, ...]:
     """Return the argument types that a function's annotations name."""
     code = function.__code__
     return tuple(TYPES[function.__annotations__[name]] for name in code.co_varnames[: code.co_argcount])
-
-
-def _writable(folder: Path) -> bool:
-    """Return whether compiled code can be kept there; without a place it is compiled in every process."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK)

@@ -13,7 +13,7 @@ from stratagym.envs.rng import bits32
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.dead_end import judge_dead_end
 from stratagym.envs.task.formulas import accepts, dfa, read_letters
-from stratagym.envs.task.layout import Ints, Memory, Word
+from stratagym.envs.task.layout import Flags, Ints, Memory, Word
 from stratagym.envs.task.nodes import (
     FULL,
     ONE,
@@ -566,7 +566,7 @@ def status_of(m: Memory, i: int) -> int:
     return at.LOCKED_CODE
 
 
-def write_mask(m: Memory, a: int, out: Ints, base: int) -> None:
+def write_mask(m: Memory, a: int, out: Flags, base: int) -> None:
     """Write agent ``a``'s exact action mask into ``out[base : base + N + 1]``; the last action waits."""
     n = m.t[at.T_WIDE]
     words = m.t[at.T_WORDS]

@@ -24,6 +24,18 @@ Ints = Any
 """A list of integers, or an array of int32."""
 Words = Any
 """A list of words, or an array of uint64."""
+Floats = Any
+"""A list of floats, or an array of float64."""
+Flags = Any
+"""A list of 0 and 1, or an array of int8."""
+Bytes = Any
+"""A list of integers 0..255, or an array of uint8."""
+IntRows = Any
+WordRows = Any
+FloatRows = Any
+FlagRows = Any
+ByteRows = Any
+"""Lists of such lists, or arrays with one axis more."""
 
 FAR = 2**31 - 1
 """A tick that never comes; an amount without limit."""
@@ -236,7 +248,8 @@ E_JOIN = 12
     AGENTS_REFUSAL,
     CONSTRAINT_REFUSAL,
     WORLD_REFUSAL,
-) = range(13)
+    WITHHELD_REFUSAL,
+) = range(14)
 
 # Status codes: view.STATUS in order
 LOCKED_CODE, ELIGIBLE_CODE, FAILED_CODE, CLOSED_CODE, DONE_CODE, RUNNING_CODE = range(6)
@@ -295,7 +308,7 @@ def positions(d: Dims) -> dict[int, int]:
     dirty = d.gates // 64 + 1
     # Without new starts a subtask ends, spoils, is undone and closes at most once in a
     # step, and once more for each event that names it.
-    rows = 2 * d.agents + 4 * n + d.ints // 2
+    rows = 2 * d.agents + 4 * n + 3 * d.events * n
     refusals = 1 + rows * EVENT_SIZE
     can = refusals + d.agents
     sums = can + 2 * (n + d.gates)

@@ -23,12 +23,16 @@ CLOCKS = {"tick": kernel.TICK_CLOCK, "decision": kernel.DECISION_CLOCK, "event":
 
 
 class Happening(NamedTuple):
-    """One event of a step: when, what kind, on what (a subtask, resource, item or agent), and by whom."""
+    """One event of a step: when, what kind, on what (a subtask, resource, item or agent), and by whom.
+
+    ``index`` is the number of what ``subtask`` names.
+    """
 
     tick: int
     kind: str
     subtask: str
     agents: tuple[int, ...]
+    index: int = -1
 
 
 def empty_lane(t: list[int], tb: list[int]) -> at.Memory:
@@ -53,7 +57,7 @@ def happenings(m: at.Memory, graph: TaskGraph) -> list[Happening]:
             continue
         if kind in ("start", "success", "failure"):
             agents = crew(m, what) if m.t[at.CREW_WORDS] else (0,)
-            found.append(Happening(tick, kind, graph.subtasks[what].name, agents))
+            found.append(Happening(tick, kind, graph.subtasks[what].name, agents, what))
             continue
         if kind == "close" and has(m, at.UNKNOWN, what):
             continue
@@ -65,7 +69,7 @@ def happenings(m: at.Memory, graph: TaskGraph) -> list[Happening]:
             name = graph.agents[what].name
         else:
             name = graph.subtasks[what].name
-        found.append(Happening(tick, kind, name, (what,) if kind == "agent" else ()))
+        found.append(Happening(tick, kind, name, (what,) if kind == "agent" else (), what))
     return found
 
 

@@ -35,8 +35,10 @@ REFUSALS = (
     "agents",
     "constraint",
     "world",
+    "refused",
 )
-"""Reasons of refusal; code k + 1 of a batch is ``REFUSALS[k]``, 0 is none."""
+"""Reasons of refusal; code k + 1 of a batch is ``REFUSALS[k]``, 0 is none. The last stands
+for all that would tell of the graph under ``none``."""
 
 
 @dataclass(frozen=True, slots=True)

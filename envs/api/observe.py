@@ -1,0 +1,238 @@
+"""From a lane to what an agent may know: views of the task, events and refusals in words.
+
+Owns the one place where knowledge is enforced on words. The arrays of the flat and the
+graph view are cut down by the views themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from stratagym.envs.api.options import Options
+from stratagym.envs.rng import permutation
+from stratagym.envs.task import kernel
+from stratagym.envs.task import layout as at
+from stratagym.envs.task.graph import Duration, TaskGraph
+from stratagym.envs.task.layout import Memory
+from stratagym.envs.task.nodes import has
+from stratagym.envs.task.simulate import Happening
+from stratagym.envs.task.starts import idle
+from stratagym.envs.task.view import (
+    REFUSALS,
+    STATUS,
+    AgentView,
+    Knowledge,
+    Observation,
+    RunView,
+    TaskView,
+    hide_subtasks,
+    hide_times,
+)
+
+_PLAIN_REASONS = frozenset({"unknown", "busy", "finished", "world"})
+_EVENTS: dict[Knowledge, frozenset[str]] = {
+    "full": frozenset(at.EVENT_WORDS),
+    "structure": frozenset(
+        {"start", "success", "failure", "spoil", "undo", "agent", "appear", "capacity", "stock"}
+    ),
+    "none": frozenset({"start", "success", "failure", "spoil", "undo", "agent", "appear"}),
+}
+
+
+class Order:
+    """The order in which an agent sees the subtasks under ``none``: drawn by the seed.
+
+    Args:
+        seed: of the episode.
+        count: subtasks of the task.
+        wide: subtasks of the padded shape; what only fills up stays behind.
+    """
+
+    def __init__(self, seed: int, count: int, wide: int) -> None:
+        self.shown = [*permutation(seed, count), *range(count, wide)]
+        self.count = count
+        self._places = np.array(self.shown)
+        self._position = {i: k for k, i in enumerate(self.shown)}
+
+    @classmethod
+    def drawn(cls, env: Any) -> Order:
+        """Return the order of an environment's present episode."""
+        m = env.lanes.memory(0)
+        return cls(int(m.sb[m.t[at.QB_SEED]]), len(env.task.graph.subtasks), m.t[at.T_WIDE])
+
+    def subtask(self, action: int) -> int:
+        """Return the subtask behind an action; waiting stays waiting."""
+        return self.shown[action] if 0 <= action < len(self.shown) else action
+
+    def shuffle(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return a copy with the last axis in this order (a further column, waiting, stays last)."""
+        out = array.copy()
+        out[..., : len(self.shown)] = array[..., self._places]
+        return out
+
+    def names(self, names: Sequence[str], opaque: bool) -> list[str]:
+        """Return the names in this order; opaque ones tell nothing."""
+        return [f"subtask {k}" if opaque else names[i] for k, i in enumerate(self.shown[: self.count])]
+
+    def position(self, i: int) -> int:
+        """Return the action that starts subtask ``i``."""
+        return self._position[i]
+
+
+def visible_refusal(code: int, knowledge: Knowledge) -> str | None:
+    """Return the reason in words as far as the knowledge goes; None if there was none."""
+    if code == 0:
+        return None
+    reason = REFUSALS[code - 1]
+    return reason if knowledge != "none" or reason in _PLAIN_REASONS else REFUSALS[-1]
+
+
+def visible_events(
+    happened: Sequence[Happening], knowledge: Knowledge, order: Order | None, opaque: bool
+) -> list[dict[str, Any]]:
+    """Return the events of a step that the knowledge grants, as dictionaries."""
+    found = []
+    for h in happened:
+        if h.kind not in _EVENTS[knowledge]:
+            continue
+        name = h.subtask
+        if opaque and order is not None and h.kind != "agent":
+            name = f"subtask {order.position(h.index)}"
+        found.append({"tick": h.tick, "kind": h.kind, "subtask": name, "agents": list(h.agents)})
+    return found
+
+
+def observe(
+    m: Memory,
+    graph: TaskGraph,
+    mask: np.ndarray[Any, np.dtype[np.int8]],
+    options: Options,
+    order: Order | None,
+) -> Observation:
+    """Return what an agent gets of a lane.
+
+    Args:
+        m: the lane, interpreted.
+        graph: its task.
+        mask: ``[agents, N + 1]``, in the agent's order.
+        options: the granted knowledge.
+        order: the order of the subtasks under ``none``.
+    """
+    knowledge = options.knowledge
+    n = len(graph.subtasks)
+    hidden = frozenset(i for i in range(n) if has(m, at.UNKNOWN, i))
+    status = [STATUS[kernel.status_of(m, i)] for i in range(n)]
+    names: list[str | None] = [None if i in hidden else s.name for i, s in enumerate(graph.subtasks)]
+    mask = np.concatenate([mask[:, :n], mask[:, -1:]], axis=1)
+    agents = tuple(agent_view(m, graph, a, names) for a in range(len(graph.agents)))
+    if order is not None:
+        shown = order.shown[:n]
+        words = order.names([s.name for s in graph.subtasks], options.opaque)
+        view = TaskView(
+            knowledge=knowledge,
+            time=m.s[at.CLOCK],
+            names=tuple(None if i in hidden else words[k] for k, i in enumerate(shown)),
+            status=tuple(status[i] for i in shown),
+            graph=None,
+            runs=(),
+            agents=tuple(replace(a, attends=None, free_at=None, skills=frozenset()) for a in agents),
+        )
+        return Observation(view, mask)
+    known = hide_subtasks(present(m, graph), hidden)
+    full = knowledge == "full"
+    levels = m.t[at.Q_LEVELS]
+    stock = levels + m.t[at.T_RESOURCES]
+    view = TaskView(
+        knowledge=knowledge,
+        time=m.s[at.CLOCK],
+        names=tuple(names),
+        status=tuple(status),
+        graph=known if full else hide_times(known),
+        runs=tuple(_run(m, i) for i in range(n)) if full else (),
+        agents=agents if full else tuple(replace(a, free_at=None) for a in agents),
+        free={r.name: m.s[levels + k] for k, r in enumerate(graph.resources)},
+        stock={item.name: m.s[stock + k] for k, item in enumerate(graph.items)},
+        automata=tuple(m.s[m.t[at.Q_AUTOMATA] + c] for c in range(len(graph.constraints))) if full else (),
+        lane=_lane(m, graph) if full else None,
+    )
+    return Observation(view, mask)
+
+
+def present(m: Memory, graph: TaskGraph) -> TaskGraph:
+    """Return the graph as it stands now: present durations, deadlines and capacities, known events only."""
+    if not graph.events:
+        return graph
+    subtasks = []
+    for i, s in enumerate(graph.subtasks):
+        deadline = m.s[at.S_HEADS + i * at.S_COLUMNS + at.DEADLINE]
+        subtasks.append(
+            replace(s, duration=_duration(m, i), deadline=None if deadline >= at.FAR else deadline)
+        )
+    resources = tuple(
+        replace(r, capacity=max(0, kernel.capacity(m, k))) for k, r in enumerate(graph.resources)
+    )
+    return replace(
+        graph,
+        subtasks=tuple(subtasks),
+        resources=resources,
+        events=tuple(e for e in graph.events if e.known),
+    )
+
+
+def _duration(m: Memory, i: int) -> Duration:
+    """Return the duration of a start made now."""
+    d = m.s[at.S_HEADS + i * at.S_COLUMNS + at.DURATION]
+    kind, a, b = m.t[d + at.DUR_KIND], m.t[d + at.DUR_A], m.t[d + at.DUR_B]
+    if kind == at.DUR_UNIFORM:
+        return Duration("uniform", (a, b))
+    if kind == at.DUR_CHOICE:
+        return Duration("choice", tuple(m.t[a : a + b]))
+    return Duration("fixed", (a,))
+
+
+def agent_view(m: Memory, graph: TaskGraph, a: int, names: Sequence[str | None]) -> AgentView:
+    """Return one agent as it is seen."""
+    q = m.t[at.Q_AGENTS] + a * at.AGENT_SIZE
+    free = bool(idle(m, a))
+    attends = m.s[q + at.ATTENDS]
+    busy = attends >= 0 and m.s[q + at.FREE_AT] > m.s[at.CLOCK]
+    drawn = busy and graph.subtasks[attends].duration.drawn
+    until = max(m.s[q + at.FREE_AT], m.s[q + at.DOWN_UNTIL])
+    return AgentView(
+        name=graph.agents[a].name,
+        idle=free,
+        attends=names[attends] if busy else None,
+        free_at=m.s[at.CLOCK] if free else None if drawn else until,
+        skills=frozenset(graph.skills[k] for k in graph.agents[a].skills),
+    )
+
+
+def _run(m: Memory, i: int) -> RunView:
+    """Return what is known of a subtask's runs."""
+    q = at.S_HEADS + i * at.S_COLUMNS
+
+    def tick(column: int) -> int | None:
+        return m.s[q + column] if m.s[q + column] >= 0 else None
+
+    return RunView(m.s[q + at.STARTS], tick(at.START), tick(at.SUCCEEDED), tick(at.FIRST))
+
+
+def _lane(m: Memory, graph: TaskGraph) -> Memory | None:
+    """Return a copy of the lane that tells nothing of draws; None where it must not be had.
+
+    The ends of runs whose duration is drawn, and events that nobody knows of, are
+    outcomes that an agent cannot see: then there is no exact state to go on from.
+    """
+    running = [i for i in range(len(graph.subtasks)) if has(m, at.RUNNING, i)]
+    if any(graph.subtasks[i].duration.drawn for i in running):
+        return None
+    if any(not e.known or e.at[0] != e.at[1] for e in graph.events):
+        return None
+    copy = Memory(m.t, m.tb, list(m.s), list(m.sb), [0] * len(m.x), [0] * len(m.xb))
+    copy.sb[m.t[at.QB_SEED]] = 0
+    copy.sb[m.t[at.QB_SEED] + 1] = 0
+    return copy

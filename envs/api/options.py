@@ -1,0 +1,111 @@
+"""The options that every environment takes, and what follows from them.
+
+Owns the names, the defaults and the refusals of wrong values; the adapters share it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from stratagym.envs.api import lanes as at_lanes
+from stratagym.envs.api.lanes import EXECUTORS, Executor, Lanes
+from stratagym.envs.rewards import REWARDS
+from stratagym.envs.step import Model
+from stratagym.envs.task.simulate import CLOCKS
+from stratagym.envs.task.view import KNOWLEDGE, Knowledge
+from stratagym.envs.views.flat import FlatView, static_shapes, uses_of
+
+Clock = Literal["tick", "decision", "event"]
+RewardName = Literal["task", "sparse", "dense", "makespan", "tardiness"]
+ViewName = Literal["flat", "graph"]
+VIEWS: tuple[ViewName, ...] = get_args(ViewName)
+
+
+class OptionError(ValueError):
+    """A wrong option; the text names it, its value and what is allowed."""
+
+
+def one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
+    """Refuse a value that is not among ``allowed``.
+
+    Raises:
+        OptionError: if it is not.
+    """
+    if value not in allowed:
+        near = difflib.get_close_matches(str(value), allowed, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise OptionError(f"{name}={value!r} is not one of {', '.join(map(repr, allowed))}{hint}")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an environment was made with.
+
+    Attributes:
+        clock: when the controller is asked again: ``tick``, ``decision`` or ``event``.
+        reward: ``task``, ``sparse``, ``dense``, ``makespan`` or ``tardiness``; None for
+            ``sparse`` where every task has a goal, else ``task``.
+        view: ``flat`` or ``graph``.
+        knowledge: ``full``, ``structure`` or ``none``.
+        end_on_dead_end: whether a proved dead end terminates the episode.
+        executor: ``auto``, ``interpreted`` or ``compiled``.
+        opaque: whether names are hidden under ``knowledge="none"``.
+    """
+
+    clock: Clock = "decision"
+    reward: RewardName | None = None
+    view: ViewName = "flat"
+    knowledge: Knowledge = "full"
+    end_on_dead_end: bool = False
+    executor: Executor = "auto"
+    opaque: bool = False
+
+    def __post_init__(self) -> None:
+        one_of("clock", self.clock, tuple(CLOCKS))
+        one_of("view", self.view, VIEWS)
+        one_of("knowledge", self.knowledge, KNOWLEDGE)
+        one_of("executor", self.executor, EXECUTORS)
+        if self.reward is not None:
+            one_of("reward", self.reward, REWARDS)
+
+    def reward_for(self, model: Model) -> RewardName:
+        """Return the reward in force: the one asked for, or the default of the tasks."""
+        if self.reward is not None:
+            return self.reward
+        return "task" if model.graph(0).goal is None else "sparse"
+
+
+def flat_view(model: Model, knowledge: Knowledge) -> FlatView:
+    """Return the flat view of a family.
+
+    With a certificate only what differs within the family is kept.
+    """
+    known = model.certificate
+    if known is not None:
+        return FlatView(model.dims, known.uses, known.shapes[knowledge], knowledge, known.kept.get(knowledge))
+    graphs = [model.graph(k) for k in range(model.count)]
+    uses = sorted({name for graph in graphs for name in uses_of(graph)})
+    return FlatView(model.dims, uses, static_shapes(graphs, knowledge), knowledge)
+
+
+def make_lanes(
+    model: Model,
+    options: Options,
+    view: FlatView,
+    count: int,
+    autoreset: int,
+    workers: int = 1,
+    events: bool = True,
+) -> Lanes:
+    """Return the lanes of an environment with these options."""
+    settings = [0] * at_lanes.SETTINGS
+    settings[at_lanes.SET_MODE] = CLOCKS[options.clock]
+    settings[at_lanes.SET_REWARD] = REWARDS.index(options.reward_for(model))
+    settings[at_lanes.SET_AUTORESET] = autoreset
+    settings[at_lanes.SET_RICH] = view.rich
+    settings[at_lanes.SET_PINNED] = -1
+    settings[at_lanes.SET_EVENTS] = int(events)
+    return Lanes(model, count, settings, view.features, view.state_size, options.executor, workers)

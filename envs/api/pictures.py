@@ -1,0 +1,85 @@
+"""What a single environment draws: the runs so far and the present moment.
+
+Owns the history that pictures need, gathered from events; drawing is ``render``'s.
+Nothing here changes a lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from stratagym.envs.api.observe import agent_view
+from stratagym.envs.task import kernel
+from stratagym.envs.task import layout as at
+from stratagym.envs.task.graph import TaskGraph
+from stratagym.envs.task.layout import Memory
+from stratagym.envs.task.nodes import has
+from stratagym.envs.task.simulate import Happening
+from stratagym.envs.task.view import STATUS
+
+
+class Pictures:
+    """The runs of one episode, and the window that shows them."""
+
+    def __init__(self) -> None:
+        self._runs: list[Any] = []
+        self._happened: list[Happening] = []
+        self._window: Any = None
+
+    def begin(self, graph: TaskGraph) -> None:
+        """Forget the runs of the last episode."""
+        self._graph = graph
+        self._runs, self._happened = [], []
+
+    def add(self, happened: Sequence[Happening], m: Memory) -> None:
+        """Take in what a step brought."""
+        from stratagym.envs.render.chart import RunBar
+
+        for h in happened:
+            if h.kind == "start":
+                i = h.index
+                attended = m.t[at.HEADS + i * at.COLUMNS + at.ATTENDED]
+                self._runs.append(RunBar(i, h.agents, h.tick, None, h.tick + attended, "running"))
+            elif h.kind in ("success", "failure"):
+                for k in range(len(self._runs) - 1, -1, -1):
+                    bar = self._runs[k]
+                    if bar.subtask == h.index and bar.end is None:
+                        until = min(bar.attended_until, h.tick)
+                        self._runs[k] = replace(bar, end=h.tick, outcome=h.kind, attended_until=until)
+                        break
+        self._happened = [*self._happened, *happened][-40:]
+
+    def frame(self, env: Any) -> Any:
+        """Return the present moment as the environment's render mode wants it."""
+        m = env.memory()
+        graph = env.task.graph
+        n = len(graph.subtasks)
+        time = m.s[at.CLOCK]
+        status = ["unknown" if has(m, at.UNKNOWN, i) else STATUS[kernel.status_of(m, i)] for i in range(n)]
+        runs = [replace(bar, attended_until=min(bar.attended_until, time)) if bar.end is None else bar
+                for bar in self._runs]  # fmt: skip
+        agents = [agent_view(m, graph, a, graph.names) for a in range(len(graph.agents))]
+        events = [h._asdict() for h in self._happened]
+        if env.render_mode == "ansi":
+            from stratagym.envs.render.text import draw_text
+
+            return draw_text(graph, status, runs, time, env.stock(), env.free(), agents, events=events)
+        from stratagym.envs.render.scene import draw_scene
+
+        frame = draw_scene(graph, status, runs, time, env.stock(), env.free(), agents, events=events)
+        if env.render_mode == "rgb_array":
+            return frame
+        if self._window is None:
+            from stratagym.envs.render.window import Window
+
+            self._window = Window(graph.name)
+        self._window.show(frame)
+        return None
+
+    def close(self) -> None:
+        """Close the window."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None

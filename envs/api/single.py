@@ -1,0 +1,295 @@
+"""One environment for Gymnasium: an adapter over one lane, without a rule of its own.
+
+Owns the translation between an agent's numbers and a lane, in both directions: actions,
+observations, ``info`` in words, the ``Observation`` of agents, saving and restoring.
+"""
+
+from __future__ import annotations
+
+from typing import Any, SupportsFloat
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+
+from stratagym.envs.api import lanes as at_lanes
+from stratagym.envs.api.observe import Order, observe, visible_events, visible_refusal
+from stratagym.envs.api.options import Options, flat_view, make_lanes
+from stratagym.envs.step import Model
+from stratagym.envs.task import kernel
+from stratagym.envs.task import layout as at
+from stratagym.envs.task.layout import Memory
+from stratagym.envs.task.reference import Reference
+from stratagym.envs.task.simulate import Happening, happenings
+from stratagym.envs.task.spec import Task
+from stratagym.envs.task.view import STATUS, Observation
+
+Obs = dict[str, np.ndarray[Any, Any]]
+
+
+class TaskEnv(gym.Env[Obs, Any]):
+    """A task graph played by one controller.
+
+    One agent acts by ``Discrete(n + 1)``, several by ``MultiDiscrete``; the last action
+    waits. An action that is not allowed changes nothing, counts as a wait and is told in
+    ``info["refusal"]``.
+
+    ``info`` holds ``time``, ``elapsed`` (ticks of the step), ``action_mask`` (int8, ``[n + 1]``;
+    with several agents ``[agents, n + 1]``), ``refusal`` (a reason or None; with several agents a
+    list), ``events`` (dictionaries of tick, kind, subtask, agents), ``success``, ``dead_end``
+    (None where it is withheld) and ``tardiness``.
+
+    Args:
+        model: the tasks; the seed of an episode picks one.
+        options: see ``Options``.
+        render_mode: ``rgb_array``, ``human``, ``ansi`` or None.
+
+    ``reset(options={"instance": k})`` plays task ``k`` of the collection until the next
+    ``reset`` that names another, or ``None``.
+    """
+
+    metadata = {"render_modes": ["human", "rgb_array", "ansi"], "render_fps": 8}  # noqa: RUF012
+
+    def __init__(self, model: Model, options: Options, render_mode: str | None = None) -> None:
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(f"render_mode={render_mode!r} is not one of 'human', 'rgb_array', 'ansi'")
+        self.model, self.options, self.render_mode = model, options, render_mode
+        self.view = flat_view(model, options.knowledge)
+        self.lanes = make_lanes(model, options, self.view, 1, at_lanes.DISABLED)
+        self._n = model.dims.subtasks
+        self._agents = model.dims.agents
+        self._shape = (len(self.view.features), self._n)
+        self._cut = len(self.view.features) * self._n
+        self._statics: dict[int, Any] = {}
+        self._static: Any = None
+        self._order: Order | None = None
+        self._begun = False
+        self._picture: Any = None
+        self._graph_view: Any = None
+        if options.view == "graph":
+            from stratagym.envs.views.graph import GraphView
+
+            self._graph_view = GraphView.of(model, options.knowledge)
+        space = self.view.space if self._graph_view is None else self._graph_view.space
+        self.observation_space = space
+        one = spaces.Discrete(self._n + 1)
+        self.action_space: spaces.Space[Any] = (
+            one if self._agents == 1 else spaces.MultiDiscrete([self._n + 1] * self._agents)
+        )
+
+    # -------------------------------------------------------------- Gymnasium
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Obs, dict[str, Any]]:
+        """Begin an episode; see the class and ``gymnasium.Env.reset``."""
+        super().reset(seed=seed)
+        if options is not None and "instance" in options:
+            self._pin(options["instance"])
+        if seed is not None:
+            self.lanes.seed(0, seed)
+        elif not self._begun:
+            self.lanes.seed(0, int(self.np_random.integers(2**63)))
+        else:
+            self.lanes.next_episode(0)
+        self._begun = True
+        out = self.lanes.reset([0])
+        index = int(out.ints[at_lanes.O_TASK][0])
+        if index not in self._statics:
+            self._statics[index] = self.view.static(self.model.graph(index))
+        self._static = self._statics[index]
+        self._order = Order.drawn(self) if self.options.knowledge == "none" else None
+        info = self._info(out, [])
+        if self.render_mode is not None:
+            self._pictures().begin(self.task.graph)
+            self._draw()
+        return self._observation(out), info
+
+    def step(self, action: Any) -> tuple[Obs, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Take one step; see the class and ``gymnasium.Env.step``."""
+        actions = [int(action)] if self._agents == 1 else [int(a) for a in action]
+        if self._order is not None:
+            actions = [self._order.subtask(a) for a in actions]
+        out = self.lanes.step([actions])
+        happened: list[Happening] = []
+        if len(out.events):
+            happened = self._words(out)
+        info = self._info(out, happened)
+        terminated = bool(out.flags[at_lanes.O_TERMINATED][0])
+        if self.options.end_on_dead_end and out.flags[at_lanes.O_DEAD_END][0]:
+            terminated = True
+        if self.render_mode is not None:
+            self._pictures().add(happened, self.lanes.memory(0))
+            self._draw()
+        return (
+            self._observation(out),
+            float(out.floats[at_lanes.O_REWARD][0]),
+            terminated,
+            bool(out.flags[at_lanes.O_TRUNCATED][0]),
+            info,
+        )
+
+    def render(self) -> Any:
+        """Draw the present moment (``rgb_array``: ``[H, W, 3]`` uint8, ``ansi``: text); changes nothing."""
+        if self.render_mode is None or not self._begun:
+            return None
+        return self._pictures().frame(self)
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._picture is not None:
+            self._picture.close()
+            self._picture = None
+        self.lanes.close()
+
+    # -------------------------------------------------------------- for users
+
+    @property
+    def task(self) -> Task:
+        """The task of the present episode."""
+        return self.model.task(self.instance)
+
+    @property
+    def instance(self) -> int:
+        """Which task of the collection is played."""
+        return int(self.lanes.s[0][at.TASK])
+
+    @property
+    def reference(self) -> Reference:
+        """What a result on the present task is measured against."""
+        return self.model.reference(self.instance)
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """The name of every action; the last is ``wait``."""
+        names = list(self.task.graph.names)
+        if self._order is not None:
+            names = self._order.names(names, self.options.opaque)
+        names += [f"(unused {k})" for k in range(len(names), self._n)]
+        return (*names, "wait")
+
+    def status(self) -> dict[str, str]:
+        """Return the status of every subtask."""
+        m = self.lanes.memory(0)
+        return {name: STATUS[kernel.status_of(m, i)] for i, name in enumerate(self.task.graph.names)}
+
+    def stock(self) -> dict[str, int]:
+        """Return the stock of every item that the task mentions."""
+        m, graph = self.lanes.memory(0), self.task.graph
+        base = m.t[at.Q_LEVELS] + m.t[at.T_RESOURCES]
+        return {item.name: m.s[base + k] for k, item in enumerate(graph.items)}
+
+    def free(self) -> dict[str, int]:
+        """Return the free capacity of every resource."""
+        m = self.lanes.memory(0)
+        return {r.name: m.s[m.t[at.Q_LEVELS] + k] for k, r in enumerate(self.task.graph.resources)}
+
+    def action_masks(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Return the exact mask as bool, for sb3-contrib (several agents: one after the other)."""
+        return self._mask(self.lanes.show()).astype(bool).ravel()
+
+    def observation(self) -> Observation:
+        """Return what an agent gets, at the granted knowledge."""
+        mask = self._mask(self.lanes.show()).reshape(self._agents, self._n + 1)
+        return observe(self.lanes.memory(0), self.task.graph, mask, self.options, self._order)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return an exact, picklable copy of the episode's state."""
+        s, sb = self.lanes.get(0)
+        return {"version": 1, "key": self.model.key, "s": s, "sb": sb}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state that ``get_state`` of an equal environment has returned.
+
+        Raises:
+            ValueError: if it belongs to another collection of tasks.
+        """
+        if state.get("version") != 1 or state.get("key") != self.model.key:
+            raise ValueError(f"this state is of {state.get('key')!r}, not of {self.model.key!r}")
+        if len(state["s"]) != len(self.lanes.s[0]) or len(state["sb"]) != len(self.lanes.sb[0]):
+            raise ValueError("this state has another shape: it was made with other options")
+        self.lanes.set(0, (state["s"], state["sb"]))
+        self._begun = True
+        index = self.instance
+        if index not in self._statics:
+            self._statics[index] = self.view.static(self.model.graph(index))
+        self._static = self._statics[index]
+        self._order = Order.drawn(self) if self.options.knowledge == "none" else None
+        if self._picture is not None:
+            self._picture.begin(self.task.graph)
+
+    # -------------------------------------------------------------- inside
+
+    def _pin(self, instance: Any) -> None:
+        pinned = -1
+        if instance is not None:
+            if not isinstance(instance, int | np.integer) or not 0 <= instance < self.model.count:
+                raise ValueError(
+                    f"options['instance']={instance!r} is not a task of {self.model.key}: "
+                    f"0 to {self.model.count - 1}"
+                )
+            pinned = int(instance)
+        self.lanes.pin(pinned)
+
+    def _mask(self, out: at_lanes.Outputs) -> np.ndarray[Any, np.dtype[np.int8]]:
+        mask = np.array(out.mask[0], np.int8)
+        if self._agents > 1:
+            mask = mask.reshape(self._agents, self._n + 1)
+        return mask if self._order is None else self._order.shuffle(mask)
+
+    def _observation(self, out: at_lanes.Outputs) -> Obs:
+        row = np.asarray(out.obs[0], np.uint8)
+        subtasks = row[: self._cut].reshape(self._shape)
+        if self._order is not None:
+            subtasks = self._order.shuffle(subtasks)
+        if self._graph_view is not None:
+            found: Obs = self._graph_view.observation(self.task.graph, self.lanes.memory(0), self._order)
+            return found
+        found = {"subtasks": subtasks, "state": row[self._cut :]}
+        if len(self._static):
+            found["static"] = self._static.copy()
+        return found
+
+    def _words(self, out: at_lanes.Outputs) -> list[Happening]:
+        """Return the step's events in words."""
+        m = self.lanes.memory(0)
+        rows = [int(number) for row in out.events for number in row[1:]]
+        m.x[: len(rows) + 1] = [len(out.events), *rows]
+        return happenings(m, self.task.graph)
+
+    def _info(self, out: at_lanes.Outputs, happened: list[Happening]) -> dict[str, Any]:
+        knowledge = self.options.knowledge
+        codes = out.refusals[0]
+        reasons = [visible_refusal(int(code), knowledge) for code in codes]
+        over = out.flags[at_lanes.O_TERMINATED][0] or out.flags[at_lanes.O_TRUNCATED][0]
+        events: list[dict[str, Any]] = []
+        if happened:
+            events = visible_events(happened, knowledge, self._order, self.options.opaque)
+        return {
+            "time": int(out.ints[at_lanes.O_TIME][0]),
+            "elapsed": int(out.ints[at_lanes.O_ELAPSED][0]),
+            "action_mask": self._mask(out),
+            "refusal": reasons[0] if self._agents == 1 else reasons,
+            "events": events,
+            "success": bool(out.flags[at_lanes.O_SUCCESS][0]),
+            "dead_end": bool(out.flags[at_lanes.O_DEAD_END][0]) if knowledge == "full" else None,
+            # Before the end it would tell of due dates.
+            "tardiness": float(out.floats[at_lanes.O_TARDINESS][0]) if knowledge == "full" or over else 0.0,
+        }
+
+    def _pictures(self) -> Any:
+        if self._picture is None:
+            from stratagym.envs.api.pictures import Pictures
+
+            self._picture = Pictures()
+            if self._begun:
+                self._picture.begin(self.task.graph)
+        return self._picture
+
+    def _draw(self) -> None:
+        if self.render_mode == "human":
+            self._pictures().frame(self)
+
+    def memory(self) -> Memory:
+        """Return the lane as interpreted memory (a copy), for checks and pictures."""
+        return self.lanes.memory(0)

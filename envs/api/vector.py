@@ -1,0 +1,324 @@
+"""Many environments at a time for Gymnasium: an adapter over a batch of lanes.
+
+Owns the batch's spaces, the three autoreset modes and ``info`` as arrays. Lane ``i`` is
+bit for bit the single environment with the same seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from stratagym.envs.api import lanes as at_lanes
+from stratagym.envs.api.observe import Order
+from stratagym.envs.api.options import OptionError, Options, flat_view, make_lanes
+from stratagym.envs.rng import mix
+from stratagym.envs.step import Model
+from stratagym.envs.task import layout as at
+from stratagym.envs.task.spec import Task
+from stratagym.envs.task.view import REFUSALS
+
+Obs = dict[str, np.ndarray[Any, Any]]
+
+_MODES = {
+    AutoresetMode.NEXT_STEP: at_lanes.NEXT_STEP,
+    AutoresetMode.SAME_STEP: at_lanes.SAME_STEP,
+    AutoresetMode.DISABLED: at_lanes.DISABLED,
+}
+
+
+class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
+    """A native batch of task graphs.
+
+    ``info`` holds arrays: ``time``, ``elapsed``, ``instance`` (int32 ``[B]``), ``action_mask`` (int8
+    ``[B, n + 1]``; with several agents ``[B, agents, n + 1]``), ``refusal`` (int8 codes ``[B]`` or
+    ``[B, agents]``: 0 for none, else ``refusal_names[code - 1]``), ``success``, ``dead_end`` (bool
+    ``[B]``), ``tardiness`` (float64 ``[B]``) and ``events`` (int32 ``[rows, 5]``: lane, tick, kind
+    (``event_names``), subject, amount or agent).
+
+    Args:
+        num_envs: how many lanes.
+        model: the tasks.
+        options: see ``Options``.
+        max_episode_steps: not supported; give the task a horizon.
+        render_mode: only None.
+        autoreset_mode: of ``gymnasium.vector.AutoresetMode``, or its value.
+        threads: of the compiled executor; results do not depend on it.
+        copy: whether the static part of observations is fresh at every step. Without it
+            the rows of a lane change in place when it begins another task.
+        events: whether ``info["events"]`` is filled.
+    """
+
+    refusal_names = REFUSALS
+    event_names = at.EVENT_WORDS
+
+    def __init__(
+        self,
+        num_envs: int,
+        model: Model,
+        options: Options,
+        max_episode_steps: int | None = None,
+        render_mode: str | None = None,
+        *,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        threads: int = 1,
+        copy: bool = True,
+        events: bool = True,
+    ) -> None:
+        if max_episode_steps is not None:
+            raise OptionError("max_episode_steps: a batch ends episodes at the task's horizon only")
+        if render_mode is not None:
+            raise OptionError(f"render_mode={render_mode!r}: a batch draws nothing; use gymnasium.make")
+        if num_envs < 1 or threads < 1:
+            raise OptionError(f"num_envs={num_envs}, threads={threads}: both must be at least 1")
+        if options.view != "flat":
+            raise OptionError(f"view={options.view!r}: a batch has the flat view only")
+        self.num_envs, self.model, self.options = num_envs, model, options
+        self.render_mode = None
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
+        self.view = flat_view(model, options.knowledge)
+        self._lanes = make_lanes(
+            model, options, self.view, num_envs, _MODES[self.autoreset_mode], min(threads, num_envs), events
+        )
+        n, agents = model.dims.subtasks, model.dims.agents
+        self._n, self._agents, self._copy = n, agents, copy
+        self._cut = len(self.view.features) * n
+        self.single_observation_space = self.view.space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        one = spaces.Discrete(n + 1)
+        self.single_action_space = one if agents == 1 else spaces.MultiDiscrete([n + 1] * agents)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._statics = np.zeros((model.count, self.view.static_size), np.float32)
+        for k in range(model.count if self.view.static_size else 0):
+            self._statics[k] = self.view.static(model.graph(k))
+        self._static: Any = None
+        self._instances: Any = None
+        self._orders: list[Order] = []
+        self._begun = False
+
+    # -------------------------------------------------------------- Gymnasium
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Obs, dict[str, Any]]:
+        """Begin episodes: in all lanes, or with ``options={"reset_mask": [B] bool}`` in some.
+
+        Args:
+            seed: lane ``i`` gets ``seed + i``, or the i-th of a sequence; None goes on with the
+                next episode of the last seed.
+            options: ``reset_mask`` and ``instance`` (one task for all lanes, or None).
+
+        Raises:
+            ValueError: if the mask or the seeds have another length.
+        """
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        options = options or {}
+        if "instance" in options:
+            instance = options["instance"]
+            if instance is not None and not 0 <= int(instance) < self.model.count:
+                raise ValueError(f"options['instance']={instance!r} is not 0 to {self.model.count - 1}")
+            self._lanes.pin(-1 if instance is None else int(instance))
+        mask = np.asarray(options.get("reset_mask", np.ones(self.num_envs, bool)), bool)
+        if mask.shape != (self.num_envs,):
+            raise ValueError(f"options['reset_mask'] has shape {mask.shape}, not ({self.num_envs},)")
+        chosen = [int(k) for k in np.flatnonzero(mask)]
+        self._seed(chosen, seed)
+        out = self._lanes.show() if self._begun and len(chosen) < self.num_envs else None
+        self._begun = True
+        out = self._lanes.reset(chosen, out)
+        return self._observation(out), self._info(out)
+
+    def _seed(self, chosen: Sequence[int], seed: int | Sequence[int | None] | None) -> None:
+        if isinstance(seed, Sequence | np.ndarray):
+            if len(seed) != self.num_envs:
+                raise ValueError(f"{len(seed)} seeds for {self.num_envs} lanes")
+            seeds = list(seed)
+        elif seed is not None:
+            seeds = [int(seed) + k for k in range(self.num_envs)]
+        elif not self._begun:
+            base = int(self.np_random.integers(2**62))
+            seeds = [base + k for k in range(self.num_envs)]
+        else:
+            seeds = [None] * self.num_envs
+        for lane in chosen:
+            if seeds[lane] is None:
+                self._lanes.next_episode(lane)
+            else:
+                self._lanes.seed(lane, int(seeds[lane]))
+
+    def step(self, actions: Any) -> tuple[Obs, Any, Any, Any, dict[str, Any]]:
+        """Step all lanes; see the class and ``gymnasium.vector.VectorEnv.step``."""
+        actions = np.asarray(actions)
+        if self._agents == 1:
+            actions = actions.reshape(self.num_envs, 1)
+        if self._orders:
+            actions = self._in_file_order(actions)
+        out = self._lanes.step(actions)
+        flags = np.asarray(out.flags, np.int8)
+        terminated = flags[at_lanes.O_TERMINATED].astype(bool)
+        truncated = flags[at_lanes.O_TRUNCATED].astype(bool)
+        rewards = np.asarray(out.floats[at_lanes.O_REWARD])
+        if self.options.end_on_dead_end:
+            terminated |= flags[at_lanes.O_DEAD_END].astype(bool)
+            self._end_dead(terminated & ~truncated)
+        over = terminated | truncated
+        if self.autoreset_mode == AutoresetMode.SAME_STEP and over.any():
+            return self._same_step(out, rewards, terminated, truncated, over)
+        return self._observation(out), rewards, terminated, truncated, self._info(out)
+
+    def _end_dead(self, dead: Any) -> None:
+        """Mark lanes as over whose dead end ends their episode, so that they reset like others."""
+        for lane in np.flatnonzero(dead):
+            self._lanes.s[lane][at.OVER] = max(1, int(self._lanes.s[lane][at.OVER]))
+
+    def _same_step(
+        self, out: at_lanes.Outputs, rewards: Any, terminated: Any, truncated: Any, over: Any
+    ) -> tuple[Obs, Any, Any, Any, dict[str, Any]]:
+        """Begin the next episode of finished lanes at once; their last moment goes to ``info``."""
+        final, final_info = self._observation(out), self._info(out)
+        rewards = rewards.copy()
+        chosen = [int(k) for k in np.flatnonzero(over)]
+        for lane in chosen:
+            self._lanes.next_episode(lane)
+        out = self._lanes.reset(chosen, out)
+        info = self._info(out)
+        info["events"] = final_info["events"]
+        info["final_obs"] = {
+            name: np.where(over.reshape(-1, *[1] * (part.ndim - 1)), part, np.zeros_like(part))
+            for name, part in final.items()
+        }
+        info["_final_obs"] = over.copy()
+        info["final_info"] = final_info
+        info["_final_info"] = over.copy()
+        return self._observation(out), rewards, terminated, truncated, info
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """End the threads."""
+        self._lanes.close()
+
+    # -------------------------------------------------------------- for users
+
+    @property
+    def task(self) -> Task:
+        """The task of the first lane."""
+        return self.model.task(int(self._lanes.s[0][at.TASK]))
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """The name of every action in the first lane; the last is ``wait``."""
+        names = list(self.task.graph.names)
+        names += [f"(unused {k})" for k in range(len(names), self._n)]
+        return (*names, "wait")
+
+    def action_masks(self) -> Any:
+        """Return the exact masks as bool ``[B, agents * (n + 1)]``."""
+        return self._masks(self._lanes.show()).reshape(self.num_envs, -1).astype(bool)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return an exact, picklable copy of all lanes."""
+        lanes = [self._lanes.get(k) for k in range(self.num_envs)]
+        return {"version": 1, "key": self.model.key, "lanes": lanes}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state that ``get_state`` of an equal environment has returned.
+
+        Raises:
+            ValueError: if it belongs to other tasks or another number of lanes.
+        """
+        if state.get("version") != 1 or state.get("key") != self.model.key:
+            raise ValueError(f"this state is of {state.get('key')!r}, not of {self.model.key!r}")
+        if len(state["lanes"]) != self.num_envs:
+            raise ValueError(f"this state has {len(state['lanes'])} lanes, not {self.num_envs}")
+        for k, lane in enumerate(state["lanes"]):
+            self._lanes.set(k, lane)
+        self._begun = True
+        self._static = None
+
+    # -------------------------------------------------------------- inside
+
+    def _in_file_order(self, actions: Any) -> Any:
+        return np.array([[self._orders[k].subtask(int(a)) for a in row] for k, row in enumerate(actions)])
+
+    def _masks(self, out: at_lanes.Outputs) -> Any:
+        mask = np.asarray(out.mask, np.int8)
+        shape = (self.num_envs, self._n + 1) if self._agents == 1 else (self.num_envs, self._agents, -1)
+        mask = mask.reshape(shape)
+        if self._orders:
+            mask = np.stack([order.shuffle(row) for order, row in zip(self._orders, mask, strict=True)])
+        return mask
+
+    def _observation(self, out: at_lanes.Outputs) -> Obs:
+        rows = np.asarray(out.obs, np.uint8)
+        subtasks = rows[:, : self._cut].reshape(self.num_envs, -1, self._n)
+        if self.options.knowledge == "none":
+            self._draw_orders(out)
+            subtasks = np.stack([o.shuffle(row) for o, row in zip(self._orders, subtasks, strict=True)])
+        found = {"subtasks": subtasks, "state": rows[:, self._cut :]}
+        if self.view.static_size:
+            found["static"] = self._static_rows(np.asarray(out.ints[at_lanes.O_TASK]))
+        return found
+
+    def _draw_orders(self, out: at_lanes.Outputs) -> None:
+        """Draw the order of each lane's subtasks from the seed of its episode."""
+        orders = []
+        for k in range(self.num_envs):
+            m = self._lanes.memory(k)
+            base, episode = m.sb[m.t[at.QB_SEED] + 1], m.s[at.EPISODE]
+            orders.append(Order(mix(base, episode), m.t[at.T_SUBTASKS], self._n))
+        self._orders = orders
+
+    def _static_rows(self, instances: Any) -> Any:
+        if self.model.count == 1:
+            # One task for all lanes and episodes: nothing to copy, and nobody can write to it.
+            return np.broadcast_to(self._statics[0], (self.num_envs, self.view.static_size))
+        if self._static is None or self._copy:
+            self._static = self._statics[instances]
+        else:
+            changed = np.flatnonzero(instances != self._instances)
+            self._static[changed] = self._statics[instances[changed]]
+        self._instances = instances.copy()
+        return self._static
+
+    def _info(self, out: at_lanes.Outputs) -> dict[str, Any]:
+        flags = np.asarray(out.flags, np.int8)
+        refusals = np.asarray(out.refusals, np.int8)
+        tardiness = np.asarray(out.floats[at_lanes.O_TARDINESS]).copy()
+        dead = flags[at_lanes.O_DEAD_END].astype(bool)
+        events = np.asarray(out.events, np.int32).reshape(-1, at_lanes.EVENT_COLUMNS)
+        if self.options.knowledge != "full":
+            refusals, tardiness, dead, events = self._withhold(flags, refusals, tardiness, dead, events)
+        return {
+            "time": np.asarray(out.ints[at_lanes.O_TIME], np.int32).copy(),
+            "elapsed": np.asarray(out.ints[at_lanes.O_ELAPSED], np.int32).copy(),
+            "instance": np.asarray(out.ints[at_lanes.O_TASK], np.int32).copy(),
+            "action_mask": self._masks(out),
+            "refusal": refusals[:, 0].copy() if self._agents == 1 else refusals.copy(),
+            "events": events,
+            "success": flags[at_lanes.O_SUCCESS].astype(bool),
+            "dead_end": dead,
+            "tardiness": tardiness,
+        }
+
+    def _withhold(self, flags: Any, refusals: Any, tardiness: Any, dead: Any, events: Any) -> tuple[Any, ...]:
+        """Take out what the knowledge does not grant."""
+        over = flags[at_lanes.O_TERMINATED] | flags[at_lanes.O_TRUNCATED]
+        tardiness = np.where(over, tardiness, 0.0)
+        dead = np.zeros_like(dead)
+        hidden = (at.E_CLOSE, at.E_UNDO + at.X_DURATION, at.E_UNDO + at.X_DEADLINE)
+        if self.options.knowledge == "none":
+            hidden += (at.E_UNDO + at.X_CAPACITY, at.E_UNDO + at.X_STOCK)
+            telling = (refusals > at.FINISHED_REFUSAL) & (refusals != at.WORLD_REFUSAL)
+            refusals = np.where(telling, at.WITHHELD_REFUSAL, refusals)
+            events = events.copy()
+            for row in events:
+                row[3] = self._orders[row[0]].position(int(row[3])) if row[2] != at.E_UNDO + 3 else row[3]
+        return refusals, tardiness, dead, events[~np.isin(events[:, 2], hidden)]

@@ -1,0 +1,68 @@
+"""Certificates: what is known of the procedural families before anyone plays them.
+
+Owns the reading of the files that ``stratagym certify`` writes: padded shapes, which
+numbers of the views differ, and the reference of every instance. Nothing is executed.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from stratagym.envs.domains.domain import TaskSource
+from stratagym.envs.step import Certificate
+from stratagym.envs.task.layout import Dims
+from stratagym.envs.task.reference import Reference
+
+FOLDER = Path(__file__).with_name("domains") / "certificates"
+
+
+def file_of(family: str) -> Path:
+    """Return the file that holds a family's certificate."""
+    return FOLDER / (family.replace("/", "-").replace("=", "-") + ".json")
+
+
+@cache
+def _read(family: str) -> dict[str, Any] | None:
+    """Return the content of a family's file, None if there is none."""
+    path = file_of(family)
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def certificate_of(source: TaskSource) -> Certificate | None:
+    """Return what is known of a source, None if not all of its tasks are certified."""
+    content = _read(source.family)
+    if content is None:
+        return None
+    split = source.key.removeprefix(source.family).strip("/") or "all"
+    rows = content["splits"].get(split, ())
+    if len(rows) < source.count:
+        return None
+    return Certificate(
+        dims=Dims(**content["dims"]),
+        uses=tuple(content["uses"]),
+        shapes={level: {k: tuple(v) for k, v in parts.items()} for level, parts in content["shapes"].items()},
+        kept={level: _unpack(runs) for level, runs in content["kept"].items()},
+        references=tuple(Reference(content["objective"], value, bound, kind) for value, bound, kind in rows),
+    )
+
+
+def _unpack(runs: list[list[int]]) -> tuple[int, ...]:
+    """Return the positions that runs of ``[first, count]`` stand for."""
+    return tuple(k for first, count in runs for k in range(first, first + count))
+
+
+def pack(positions: list[int]) -> list[list[int]]:
+    """Return ascending positions as runs of ``[first, count]``."""
+    runs: list[list[int]] = []
+    for k in positions:
+        if runs and runs[-1][0] + runs[-1][1] == k:
+            runs[-1][1] += 1
+        else:
+            runs.append([k, 1])
+    return runs

@@ -1,0 +1,234 @@
+"""Which environments there are: finds domains, registers ids, makes models.
+
+Owns the catalogue. A domain is found by its module's ``DOMAIN`` constant, one of another
+package by an entry point of the group ``stratagym.domains``; users register a task or a
+family of their own with ``register``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import pkgutil
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from stratagym.envs import domains
+from stratagym.envs.domains.domain import Domain, TaskSource
+from stratagym.envs.step import Model
+from stratagym.envs.task.spec import Task, load_task
+
+SINGLE = "stratagym.envs.api.make:single"
+VECTOR = "stratagym.envs.api.make:vector"
+TASK_ID = "stratagym/Task-v0"
+GROUP = "stratagym.domains"
+
+DEFAULT_FAMILY_COUNT = 100
+"""How many tasks a family registered by a plain function has."""
+
+_models: dict[Any, Model] = {}
+
+
+@cache
+def find_domains() -> dict[str, Domain]:
+    """Return all domains by name: ours, then those of installed packages.
+
+    Raises:
+        ValueError: if two have one name.
+    """
+    found: dict[str, Domain] = {}
+    for module in pkgutil.iter_modules(domains.__path__):
+        domain = getattr(importlib.import_module(f"{domains.__name__}.{module.name}"), "DOMAIN", None)
+        if isinstance(domain, Domain):
+            found[domain.name] = domain
+    for point in entry_points(group=GROUP):
+        domain = point.load()
+        if not isinstance(domain, Domain):
+            raise ValueError(f"entry point {point.name!r} of {GROUP!r} is not a Domain: {point.value}")
+        if domain.name in found:
+            raise ValueError(f"entry point {point.name!r} of {GROUP!r}: the name {domain.name!r} is taken")
+        found[domain.name] = domain
+    return found
+
+
+def id_of(name: str) -> str:
+    """Return the id of a domain."""
+    return f"stratagym/{name}-v0"
+
+
+def register_all() -> None:
+    """Register every domain and ``stratagym/Task-v0`` with Gymnasium (and PettingZoo, where it can)."""
+    _register(TASK_ID, {})
+    for name in find_domains():
+        _register(id_of(name), {"domain": name})
+
+
+def _register(env_id: str, kwargs: dict[str, Any]) -> None:
+    if env_id in gymnasium.registry:
+        return
+    gymnasium.register(env_id, SINGLE, vector_entry_point=VECTOR, kwargs=kwargs)
+
+
+def register(
+    id: str,
+    *,
+    task: str | os.PathLike[str] | Mapping[str, Any] | Task | None = None,
+    family: str | Callable[[int], Mapping[str, Any]] | None = None,
+    count: int = DEFAULT_FAMILY_COUNT,
+) -> None:
+    """Register an environment of your own with Gymnasium.
+
+    Args:
+        id: ``namespace/Name-v0``.
+        task: one task: a file, a mapping or a loaded ``Task``.
+        family: or many: a function ``index -> mapping`` that returns the same task for the
+            same index, or its name as ``package.module:function``.
+        count: how many tasks the family has; an episode's seed picks one.
+
+    Raises:
+        TaskError: if the task is refused.
+        ValueError: if not exactly one of ``task`` and ``family`` is given, or it cannot be used.
+
+    A task without a horizon gets twice its reference. The pictures, views and APIs are
+    those of every environment; ``gymnasium.make(id, ...)`` takes the same options.
+    """
+    if (task is None) == (family is None):
+        raise ValueError("register needs either task=... or family=...")
+    if task is not None:
+        loaded = task if isinstance(task, Task) else load_task(task)
+        content: dict[str, Any] = {"task": loaded.to_dict(), "default_horizon": True}
+    else:
+        if count < 1:
+            raise ValueError(f"count={count!r}: a family needs at least one task")
+        content = {"family": _name_of(family), "count": count, "default_horizon": True}
+        model_of(**content).task(0)
+    _register_again(id, content)
+
+
+def _register_again(env_id: str, kwargs: dict[str, Any]) -> None:
+    gymnasium.registry.pop(env_id, None)
+    gymnasium.register(env_id, SINGLE, vector_entry_point=VECTOR, kwargs=kwargs)
+
+
+def _name_of(family: Any) -> str:
+    """Return a function as ``module:name``, checked to lead back to it."""
+    if isinstance(family, str):
+        _function(family)
+        return family
+    name = f"{family.__module__}:{family.__qualname__}"
+    if family.__module__ == "__main__" or _lookup(name) is not family:
+        _local[name] = family
+    return name
+
+
+_local: dict[str, Callable[[int], Mapping[str, Any]]] = {}
+"""Families that only this process knows (functions of a script or within functions)."""
+
+
+def _lookup(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError):
+        return None
+    return found
+
+
+def _function(name: str) -> Callable[[int], Mapping[str, Any]]:
+    found = _local.get(name) or _lookup(name)
+    if not callable(found):
+        raise ValueError(f"family={name!r} is not a function that can be imported (package.module:function)")
+    function: Callable[[int], Mapping[str, Any]] = found
+    return function
+
+
+def model_of(
+    *,
+    domain: str | None = None,
+    task: Any = None,
+    family: str | None = None,
+    count: int = DEFAULT_FAMILY_COUNT,
+    default_horizon: bool | None = None,
+    **options: Any,
+) -> Model:
+    """Return the tasks behind an id and its options; equal calls share one model.
+
+    Args:
+        domain: name of a domain, whose own options are ``options``.
+        task: or one task: a file, a mapping or a ``Task``.
+        family: or a function by name.
+        count: see ``register``.
+        default_horizon: whether a task without a horizon gets one (always in registered
+            environments; not in ``stratagym/Task-v0``).
+        **options: the domain's own.
+
+    Raises:
+        TypeError: if an option is unknown to the domain, or there is no task.
+        ValueError: if an option has a wrong value.
+    """
+    if domain is not None:
+        return _domain_model(domain, options)
+    if options:
+        raise TypeError(f"unknown option {next(iter(options))!r}")
+    horizon = bool(default_horizon)
+    if family is not None:
+        key: Any = ("family", family, count, horizon)
+        if key not in _models:
+            _models[key] = Model(
+                f"family:{family}", count, _function(family), default_horizon=horizon,
+                recipe={"family": family, "count": count, "default_horizon": horizon},
+            )  # fmt: skip
+        return _models[key]
+    if task is None:
+        raise TypeError("this environment needs task=..., a file or a mapping")
+    loaded = task if isinstance(task, Task) else load_task(task)
+    key = ("task", loaded.digest, horizon)
+    if key not in _models:
+        _models[key] = Model(
+            f"task:{loaded.digest}", 1, lambda index: loaded, default_horizon=horizon,
+            recipe={"task": loaded.to_dict(), "default_horizon": horizon},
+        )  # fmt: skip
+    return _models[key]
+
+
+def source_of(domain: str, options: Mapping[str, Any]) -> TaskSource:
+    """Return the tasks of a domain for its own options.
+
+    Raises:
+        TypeError: if an option is unknown.
+        ValueError: if one has a wrong value.
+    """
+    source = find_domains()[domain].source
+    known = inspect.signature(source).parameters
+    for name in options:
+        if name not in known:
+            raise TypeError(f"{domain}: unknown option {name!r}; it takes {', '.join(known)}")
+    return source(**options)
+
+
+def _domain_model(domain: str, options: dict[str, Any]) -> Model:
+    from stratagym.envs.certificates import certificate_of
+
+    source = source_of(domain, options)
+    key = ("domain", domain, source.key, source.count)
+    if key not in _models:
+        _models[key] = Model(
+            source.key, source.count, source.mapping, certificate_of(source),
+            recipe={"domain": domain, **options},
+        )  # fmt: skip
+    return _models[key]
+
+
+def plain(value: Any) -> Any:
+    """Return an option as plain data, so that a spec can be written as JSON."""
+    if isinstance(value, Path):
+        return str(value)
+    return value.to_dict() if isinstance(value, Task) else value

@@ -1,0 +1,190 @@
+"""The transition of tasks in worlds: a bank of tasks, and how an episode of a lane begins.
+
+Owns ``Model`` (what can be played: tasks of one padded shape, each with its horizon and
+its reference) and the choice of a task by the seed. The rules of a step are the
+kernel's; in the abstract world there is nothing to add to them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from stratagym.envs.rng import INSTANCE, bits32, mixed
+from stratagym.envs.task import layout as at
+from stratagym.envs.task.compile import Bank, compile_bank, compile_graph, dims_of
+from stratagym.envs.task.graph import TaskGraph
+from stratagym.envs.task.kernel import reset
+from stratagym.envs.task.layout import Memory, Word
+from stratagym.envs.task.nodes import u64
+from stratagym.envs.task.reference import Reference, reference_of
+from stratagym.envs.task.spec import Task, load_task
+from stratagym.envs.task.starts import below
+from stratagym.envs.task.view import Knowledge
+
+NO_REFERENCE_HORIZON = 100
+"""Ticks of a registered task without a horizon whose reference says nothing about time."""
+
+
+class ModelError(ValueError):
+    """A task that cannot be played in this world; the text names the task and the reason."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known of a family beforehand, so that nothing must be solved at run time.
+
+    Attributes:
+        dims: the padded shape of all its tasks, in every split.
+        uses: the features that the family uses.
+        shapes: by knowledge, the largest shape of each static part of the flat view.
+        kept: by knowledge, positions of the static numbers that differ within the family.
+        references: index of the task -> its reference, of this split.
+    """
+
+    dims: at.Dims
+    uses: tuple[str, ...]
+    shapes: Mapping[Knowledge, Mapping[str, tuple[int, ...]]]
+    kept: Mapping[Knowledge, tuple[int, ...]]
+    references: tuple[Reference, ...]
+
+
+class Model:
+    """Tasks of one padded shape from which an episode's seed picks one.
+
+    Args:
+        key: stable name of the collection, for results.
+        count: how many tasks.
+        mapping: index -> the task as a mapping or a loaded ``Task``.
+        certificate: index-aligned facts; left out, they are worked out when needed.
+        default_horizon: whether a task without a horizon gets twice its reference.
+        recipe: arguments of ``registry.model_of`` that lead to an equal model; it is what
+            is pickled.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        count: int,
+        mapping: Callable[[int], Mapping[str, Any] | Task],
+        certificate: Certificate | None = None,
+        *,
+        default_horizon: bool = True,
+        recipe: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.key, self.count = key, count
+        self.recipe = recipe
+        self.certificate = certificate
+        self._mapping = mapping
+        self._default_horizon = default_horizon
+        self._tasks: dict[int, Task] = {}
+        self._rows: dict[int, tuple[list[int], list[int]]] = {}
+        self._references: dict[int, Reference] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.recipe is None:
+            raise TypeError("a model that is not made by the registry cannot be pickled")
+        return _cook, (dict(self.recipe),)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        return self  # nothing in it ever changes
+
+    def task(self, index: int) -> Task:
+        """Return a task, its horizon filled in.
+
+        Raises:
+            ModelError: if the abstract world cannot play it.
+        """
+        if index not in self._tasks:
+            source = self._mapping(index)
+            task = source if isinstance(source, Task) else load_task(source)
+            if any(s.duration.kind == "world" for s in task.graph.subtasks):
+                name = next(s.name for s in task.graph.subtasks if s.duration.kind == "world")
+                raise ModelError(
+                    f"task {task.name!r}: subtasks.{name}.duration is 'world', but no world would ever "
+                    "report its end here; give it ticks, or play it in a world"
+                )
+            if task.graph.horizon is None and self._default_horizon:
+                task = load_task({**task.to_dict(), "horizon": self._horizon(index, task.graph)})
+            self._tasks[index] = task
+        return self._tasks[index]
+
+    def graph(self, index: int) -> TaskGraph:
+        """Return the graph of a task."""
+        return self.task(index).graph
+
+    def _horizon(self, index: int, graph: TaskGraph) -> int:
+        reference = self._reference(index, graph)
+        if reference.objective == "makespan" and math.isfinite(reference.figure):
+            return max(1, 2 * round(reference.figure))
+        return NO_REFERENCE_HORIZON
+
+    def reference(self, index: int) -> Reference:
+        """Return the reference of a task (worked out once where there is no certificate)."""
+        return self._reference(index, self.graph(index))
+
+    def _reference(self, index: int, graph: TaskGraph) -> Reference:
+        if self.certificate is not None and index < len(self.certificate.references):
+            return self.certificate.references[index]
+        if index not in self._references:
+            self._references[index] = reference_of(graph)
+        return self._references[index]
+
+    @cached_property
+    def dims(self) -> at.Dims:
+        """The padded shape of all tasks."""
+        if self.certificate is not None:
+            return self.certificate.dims
+        return dims_of([self.graph(k) for k in range(self.count)])
+
+    @cached_property
+    def agents(self) -> int:
+        """How many agents every task has room for."""
+        return self.dims.agents
+
+    def row(self, index: int) -> tuple[list[int], list[int]]:
+        """Return one compiled task as lists, for one lane."""
+        if index not in self._rows:
+            self._rows[index] = compile_graph(self.graph(index), self.dims)
+        return self._rows[index]
+
+    @cached_property
+    def bank(self) -> Bank:
+        """All tasks as arrays, for batches."""
+        return compile_bank([self.graph(k) for k in range(self.count)], self.dims)
+
+    @cached_property
+    def figures(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The reference figure of every task, ``[count]``; NaN where it must be worked out first."""
+        known = () if self.certificate is None else self.certificate.references[: self.count]
+        return np.array([r.figure for r in known] + [math.nan] * (self.count - len(known)))
+
+
+def _cook(recipe: dict[str, Any]) -> Model:
+    """Return the model of a recipe (the registry is above this room, so it is looked up late)."""
+    from importlib import import_module
+
+    model: Model = import_module("stratagym.envs.registry").model_of(**recipe)
+    return model
+
+
+def episode_seed(base: Word, k: int) -> Word:
+    """Return the seed of the k-th episode after a reset with ``base``."""
+    if k == 0:
+        return base
+    return mixed(base, u64(k))
+
+
+def pick(seed: Word, count: int) -> int:
+    """Return which of ``count`` tasks an episode plays."""
+    return below(bits32(seed, u64(INSTANCE), u64(0), u64(1)), count)
+
+
+def begin(m: Memory) -> None:
+    """Begin the episode whose number stands in the lane, on the task that ``m`` holds."""
+    reset(m, episode_seed(m.sb[m.t[at.QB_SEED] + 1], m.s[at.EPISODE]))
