@@ -13,6 +13,7 @@ from stratagym.agents.planners.assign import candidates
 from stratagym.agents.planners.dispatch import RandomAgent, Situation, ranked
 from stratagym.agents.planners.search import GUIDES, Node, Objective, Search, Step, expected
 from stratagym.agents.planners.structure import Structure
+from stratagym.envs.task.resume import resume
 from stratagym.envs.task.simulate import Simulator
 from stratagym.envs.task.view import Observation, TaskView
 
@@ -82,7 +83,7 @@ class BeamAgent(RandomAgent):
         structure = self._memory.of(task)
         if structure is None:
             return self._uniform(observation, "graph unknown: drawn")
-        if task.lane is None or rows < len(task.agents):
+        if task.knowledge != "full" or rows < len(task.agents):
             return self._guided(observation, structure, note or "no simulation: guiding rule")
         reason = self._stale(observation)
         if reason is not None:
@@ -115,8 +116,8 @@ class BeamAgent(RandomAgent):
         assert task.graph is not None
         graph = expected(task.graph)
         structure = Structure(graph)
-        simulator = Simulator(graph, lane=task.lane)
-        simulator.expect()
+        exact = task.lane is not None and not task.graph.random
+        simulator = Simulator(graph, lane=task.lane) if exact else resume(graph, task)
         ends, succeeded = {}, {}
         for i, run in enumerate(task.runs):
             if run.started is not None and task.status[i] == "running":

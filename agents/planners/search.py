@@ -172,7 +172,8 @@ class Search:
     def run(self) -> tuple[Node, Value]:
         """Return the node of the best value found, played to the end where the budget allowed it."""
         for rule in GUIDES[self._objective]:
-            self._roll(self._root.child(), rule)
+            if self._left > 0:
+                self._roll(self._root.child(), rule)
         level, depth = [self._root], 0
         while level and self._left > 0 and depth != self._depth:
             level, depth = self._next(level), depth + 1

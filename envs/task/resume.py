@@ -29,7 +29,7 @@ def resume(graph: TaskGraph, view: TaskView) -> Simulator:
         A simulator under the tick clock. It agrees with the true lane where nothing
         is drawn and no event has changed a run under way, except that a repeatable subtask which is
         running counts as done if it has ever succeeded. A run that is due but goes on
-        is expected to end at the next tick.
+        is expected to end at the next tick. Who began a run is known only of agents that attend to it.
 
     Raises:
         ValueError: if the view is not of ``full`` knowledge.
