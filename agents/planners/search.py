@@ -127,10 +127,9 @@ class Node:
         self.quiet = 0 if events else self.quiet + 1
         for event in events:
             if event.kind == "start":
-                i = self.structure.index[event.subtask]
-                self.ends[i] = event.tick + self.structure.expected[i]
+                self.ends[event.index] = event.tick + self.structure.expected[event.index]
             elif event.kind == "success":
-                self.succeeded[self.structure.index[event.subtask]] = event.tick
+                self.succeeded[event.index] = event.tick
 
     def order(self, rule: Rule) -> list[int]:
         """Return what can be started now, the best by the rule first."""
@@ -178,7 +177,8 @@ class Search:
         while level and self._left > 0 and depth != self._depth:
             level, depth = self._next(level), depth + 1
         for node in level:
-            self._roll(node, self._guide)
+            if node is not self._root:
+                self._roll(node, self._guide)
         assert self._best is not None, "every search plays out at least one rule"
         return self._best[1], self._best[0]
 

@@ -152,7 +152,6 @@ class Structure:
 
     Attributes:
         graph: the task it was read from.
-        index: name -> subtask.
         conditions: ``[n]`` what must be done, and not done, before a start: ``needs``,
             the predecessors of lags, and the subtasks that a choice rules out.
         goal: the goal's formula, None without a goal.
@@ -173,7 +172,6 @@ class Structure:
 
     def __init__(self, graph: TaskGraph) -> None:
         self.graph = graph
-        self.index = {name: i for i, name in enumerate(graph.names)}
         formulas = Formulas(graph)
         count = len(graph.subtasks)
         lags = [t for s in graph.subtasks for lag in s.lags for t in (lag.minimum, lag.maximum or 0)]
