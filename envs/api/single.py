@@ -22,7 +22,7 @@ from stratagym.envs.task.layout import Memory
 from stratagym.envs.task.reference import Reference
 from stratagym.envs.task.simulate import Happening, happenings
 from stratagym.envs.task.spec import Task
-from stratagym.envs.task.view import STATUS, Observation
+from stratagym.envs.task.view import REFUSALS, STATUS, Observation
 
 Obs = dict[str, np.ndarray[Any, Any]]
 
@@ -64,6 +64,8 @@ class TaskEnv(gym.Env[Obs, Any]):
         self._static: Any = None
         self._order: Order | None = None
         self._begun = False
+        self._happened: list[Happening] = []
+        self._refused: Any = ()
         self._picture: Any = None
         self._graph_view: Any = None
         if options.view == "graph":
@@ -99,6 +101,7 @@ class TaskEnv(gym.Env[Obs, Any]):
             self._statics[index] = self.view.static(self.model.graph(index))
         self._static = self._statics[index]
         self._order = Order.drawn(self) if self.options.knowledge == "none" else None
+        self._happened, self._refused = [], ()
         info = self._info(out, [])
         if self.render_mode is not None:
             self._pictures().begin(self.task.graph)
@@ -114,6 +117,7 @@ class TaskEnv(gym.Env[Obs, Any]):
         happened: list[Happening] = []
         if len(out.events):
             happened = self._words(out)
+        self._happened, self._refused = happened, out.refusals[0]
         info = self._info(out, happened)
         terminated = bool(out.flags[at_lanes.O_TERMINATED][0])
         if self.options.end_on_dead_end and out.flags[at_lanes.O_DEAD_END][0]:
@@ -158,6 +162,22 @@ class TaskEnv(gym.Env[Obs, Any]):
     def reference(self) -> Reference:
         """What a result on the present task is measured against."""
         return self.model.reference(self.instance)
+
+    @property
+    def happened(self) -> tuple[Happening, ...]:
+        """Every event of the latest step, whatever the knowledge: for records, not for agents."""
+        return tuple(self._happened)
+
+    @property
+    def refusals(self) -> list[str | None]:
+        """Per agent, the true reason why its latest action was not accepted; see ``happened``."""
+        codes = self._refused if len(self._refused) else [0] * self._agents
+        return [REFUSALS[int(code) - 1] if code else None for code in codes]
+
+    def subtask_of(self, action: int) -> str | None:
+        """Return the true name of the subtask behind an action, None if it waits; see ``happened``."""
+        i = int(action) if self._order is None else self._order.subtask(int(action))
+        return self.task.graph.names[i] if 0 <= i < len(self.task.graph.subtasks) else None
 
     @property
     def action_names(self) -> tuple[str, ...]:
