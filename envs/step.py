@@ -19,7 +19,7 @@ from stratagym.envs.rng import INSTANCE, bits32, mixed
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.compile import Bank, compile_bank, compile_graph, dims_of
 from stratagym.envs.task.graph import TaskGraph
-from stratagym.envs.task.kernel import reset
+from stratagym.envs.task.kernel import reset_lane
 from stratagym.envs.task.layout import Memory, Word
 from stratagym.envs.task.nodes import u64
 from stratagym.envs.task.reference import Reference, reference_of
@@ -187,4 +187,4 @@ def pick(seed: Word, count: int) -> int:
 
 def begin(m: Memory) -> None:
     """Begin the episode whose number stands in the lane, on the task that ``m`` holds."""
-    reset(m, episode_seed(m.sb[m.t[at.QB_SEED] + 1], m.s[at.EPISODE]))
+    reset_lane(m, episode_seed(m.sb[m.t[at.QB_SEED] + 1], m.s[at.EPISODE]))

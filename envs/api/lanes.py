@@ -19,7 +19,7 @@ from stratagym.envs.rewards import reward_of, standing, weighted_lateness
 from stratagym.envs.step import Model, begin, episode_seed, pick
 from stratagym.envs.task import dead_end, formulas, kernel, nodes, starts
 from stratagym.envs.task import layout as at
-from stratagym.envs.task.kernel import step as step_lane
+from stratagym.envs.task.kernel import step_lane
 from stratagym.envs.task.kernel import write_mask
 from stratagym.envs.task.layout import (
     ByteRows,

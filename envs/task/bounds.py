@@ -156,9 +156,9 @@ def _whole(values: Iterable[float]) -> tuple[int | None, ...]:
 def relevant(graph: TaskGraph) -> frozenset[int]:
     """Return the subtasks that can help the goal (all of them if there is none).
 
-    Those that the goal names unnegated, and, again and again, those that a helpful one
-    names in its needs and lags or whose items it takes. Whatever must be done to open a
-    choice or to satisfy a formula is not looked for.
+    Those that the goal wants done, and, again and again, those that a helpful one wants
+    done in its needs, waits for in a lag, or may take items from. Whatever must be done to
+    keep something from spoiling or to satisfy a formula is not looked for.
     """
     n = len(graph.subtasks)
     if graph.goal is None:
@@ -167,24 +167,22 @@ def relevant(graph: TaskGraph) -> frozenset[int]:
     for i, s in enumerate(graph.subtasks):
         for item, _ in s.produces:
             makers.setdefault(item, []).append(i)
-    seen: set[int] = set()
-    todo = [graph.goal]
+    seen: set[tuple[int, bool]] = set()
+    todo = [(graph.goal, True)]
     while todo:
-        node = todo.pop()
-        if node == TRUE or node in seen:
+        node, wanted = todo.pop()
+        if node == TRUE or (node, wanted) in seen:
             continue
-        seen.add(node)
+        seen.add((node, wanted))
         if node >= n:
-            todo += graph.gates[node - n].positive
-            continue
-        s = graph.subtasks[node]
-        todo.append(s.needs)
-        for lag in s.lags:
-            todo += lag.predecessors
-        for item, amount in (*s.consumes, *s.requires):
-            if amount > graph.items[item].stock:
-                todo += makers.get(item, ())
-    return frozenset(i for i in seen if i < n)
+            gate = graph.gates[node - n]
+            todo += [(p, wanted) for p in gate.positive] + [(p, not wanted) for p in gate.negative]
+        elif wanted:
+            s = graph.subtasks[node]
+            todo.append((s.needs, True))
+            todo += [(p, True) for lag in s.lags for p in lag.predecessors]
+            todo += [(p, True) for item, _ in (*s.consumes, *s.requires) for p in makers.get(item, ())]
+    return frozenset(node for node, wanted in seen if wanted and node < n)
 
 
 def predecessors(graph: TaskGraph) -> tuple[frozenset[int], ...]:

@@ -432,7 +432,7 @@ def holds_due(m: Memory, branch: int, group: int) -> bool:
 # ------------------------------------------------------------------ a step and a reset
 
 
-def step(m: Memory, spare: Memory, before: Memory, actions: Ints, mode: int) -> None:
+def step_lane(m: Memory, spare: Memory, before: Memory, actions: Ints, mode: int) -> None:
     """Take one step under a clock; the lane must not be over.
 
     Leaves the event rows and the refusals in the scratch.
@@ -497,7 +497,7 @@ def any_idle(m: Memory) -> bool:
     return False
 
 
-def reset(m: Memory, seed: Word) -> None:
+def reset_lane(m: Memory, seed: Word) -> None:
     """Begin an episode with the draws of ``seed`` (a word); the lane's row of the bank stays."""
     words = m.t[at.T_WORDS]
     task, episode, base = m.s[at.TASK], m.s[at.EPISODE], m.sb[m.t[at.QB_SEED] + 1]

@@ -107,7 +107,7 @@ class Simulator:
         if lane is None:
             t, tb = compile_graph(graph, dims_of([graph]))
             self.memory = empty_lane(t, tb)
-            kernel.reset(self.memory, seed & (2**64 - 1))
+            kernel.reset_lane(self.memory, seed & (2**64 - 1))
         else:
             self.memory = copy_memory(lane)
             self.memory.sb[self.memory.t[at.QB_SEED]] = u64(seed & (2**64 - 1))
@@ -178,7 +178,7 @@ class Simulator:
         named += [wide] * (_agents(m) - len(named))
         spare = at.Memory(m.t, m.tb, m.s[:], m.sb[:], m.x, m.xb)
         before = at.Memory(m.t, m.tb, m.s[:], m.sb[:], m.x, m.xb) if self.mode == 2 else spare
-        kernel.step(m, spare, before, named, self.mode)
+        kernel.step_lane(m, spare, before, named, self.mode)
         refusals = m.t[at.X_REFUSALS]
         self._refusals = [int(m.x[refusals + a]) for a in range(len(self.graph.agents))]
         for k in range(m.x[0]):
@@ -186,36 +186,6 @@ class Simulator:
             if m.x[row + at.E_KIND] == at.E_SUCCESS and m.x[row + at.E_WHO]:
                 self._paid += self.graph.subtasks[m.x[row + at.E_WHAT]].reward
         return happenings(m, self.graph)
-
-    def expect(self) -> None:
-        """Draw nothing from now on: later starts take their mean duration (rounded), what can succeed does.
-
-        A duration that the world decides becomes 1. For planning where draws are not
-        known; the mask still goes by the shortest possible durations.
-        """
-        m = self.memory
-        t = list(m.t)
-        durations = [
-            m.s[at.S_HEADS + i * at.S_COLUMNS + at.DURATION] for i in range(len(self.graph.subtasks))
-        ]
-        for k in range(t[at.T_EVENTS]):
-            event = t[at.P_EVENTS] + k * at.EV_SIZE
-            if t[event + at.EV_KIND] == at.X_DURATION:
-                durations += [t[t[event + at.EV_PAIRS] + 2 * j + 1] for j in range(t[event + at.EV_COUNT])]
-        for d in durations:
-            kind, a, b = m.t[d : d + at.DUR_SHORTEST]
-            if kind == at.DUR_WORLD:
-                a = 1
-            elif kind == at.DUR_UNIFORM:
-                a = round((a + b) / 2)
-            elif kind == at.DUR_CHOICE:
-                a = round(sum(m.t[a : a + b]) / b)
-            t[d : d + at.DUR_SHORTEST] = [at.DUR_FIXED, max(1, a), 0]
-        for i in range(len(self.graph.subtasks)):
-            row = at.HEADS + i * at.COLUMNS
-            if t[row + at.CHANCE_HIGH] or t[row + at.CHANCE_LOW]:
-                t[row + at.CHANCE_HIGH], t[row + at.CHANCE_LOW] = 1 << 16, 0
-        self.memory = m._replace(t=t)
 
     def free(self) -> dict[str, int]:
         """Return the free capacity of every resource."""
