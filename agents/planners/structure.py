@@ -181,6 +181,7 @@ class Structure:
         for c, choice in enumerate(graph.choices):
             for i in choice.members:
                 self.choices[i].append(c)
+        self._undone = [Literal(i, False) for i in range(count)]
         self.conditions = [self._condition(formulas, i) for i in range(count)]
         self.goal = None if graph.goal is None else formulas.of(graph.goal)
         self.producers: dict[int, tuple[int, ...]] = {
@@ -221,7 +222,7 @@ class Structure:
             if others:
                 asked.append(threshold(1, others))
         condition = threshold(len(asked), asked)
-        barred = tuple(Literal(j, False) for j in sorted(self.rivals(i)))
+        barred = tuple(self._undone[j] for j in sorted(self.rivals(i)))
         if not barred:
             return condition
         # ALWAYS stays as a part: beside it a bar weighs against something that holds.
