@@ -41,6 +41,8 @@ SCHEDULES: tuple[tuple[str, str, dict[str, Any]], ...] = (
 MOVIE: tuple[str, str, dict[str, Any]] = ("laboratory", "stratagym/Laboratory-v0", {"size": "small"})
 SEED = 1
 MOST_FRAMES = 24
+COLOURS = 160
+"""Colours of a png; the files are committed and should be small."""
 
 
 def play(
@@ -114,7 +116,7 @@ def make_scenes() -> None:
         env = gymnasium.make(env_id, render_mode="rgb_array", **options)
         whole = len(play(env)) - 1
         play(env, max(1, round(whole * share)))
-        save_png(np.asarray(env.render()), IMAGES / f"{name}.png")
+        save_png(np.asarray(env.render()), IMAGES / f"{name}.png", COLOURS)
         env.close()
 
 
@@ -128,10 +130,11 @@ def make_schedules() -> None:
         for kind, runs in (("best", solved(graph)), ("random", played(graph, infos))):
             end = max(r.end or 0 for r in runs)
             title = f"{graph.name}: {'best schedule' if kind == 'best' else 'played at random'}, {end} ticks"
-            save_png(draw_gantt(graph, runs, time=end, title=title), IMAGES / f"{name}-{kind}.png")
+            save_png(draw_gantt(graph, runs, time=end, title=title), IMAGES / f"{name}-{kind}.png", COLOURS)
         save_png(
             draw_graph(graph, ["locked"] * len(graph.subtasks), title=graph.name),
             IMAGES / f"{name}-graph.png",
+            COLOURS,
         )
 
 

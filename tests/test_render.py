@@ -677,12 +677,20 @@ def test_files_appear_whole_or_not_at_all(tmp_path: Path) -> None:
     movie = images.save_gif((scene_of(tea(), until=t) for t in (1, 5, 9)), tmp_path / "scene.gif", 5)
     with Image.open(movie) as file:
         assert getattr(file, "n_frames", 1) == 3
+        frame = np.asarray(file.convert("RGB"))
+    small = images.save_png(picture, tmp_path / "deep" / "small.png", colours=160)
+    with Image.open(small) as file:
+        reduced = np.asarray(file.convert("RGB"))
+    assert small.stat().st_size < path.stat().st_size
+    for style in palette.STATUS_STYLE.values():
+        assert has_colour(frame, style.edge)
+        assert has_colour(reduced, style.edge)
     with pytest.raises(ValueError, match="at least one frame"):
         images.save_gif([], tmp_path / "none.gif", 5)
     with pytest.raises((TypeError, ValueError, KeyError)):
         images.save_png(np.zeros((2, 2, 7), np.uint8), tmp_path / "bad.png")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["deep", "scene.gif"]
-    assert [p.name for p in path.parent.iterdir()] == ["scene.png"]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["scene.png", "small.png"]
 
 
 def test_pygame_is_imported_on_first_use_only() -> None:

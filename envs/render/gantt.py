@@ -355,7 +355,9 @@ class _Chart:
         behind = wide <= self.right - free_from or self.right - free_from >= free_to - self.left
         words = fit(row.words, TINY, int(self.right - free_from if behind else free_to - self.left))
         x = free_from if behind else free_to - text_width(words, TINY)
-        canvas.box(x - 2, middle - 5, text_width(words, TINY) + 4, 10, WHITE)
+        endless = behind and any(b.high is None for b in row.bands)
+        plate = mix(LAG, WHITE, 0.78) if endless else WHITE
+        canvas.box(x - 2, middle - 5, text_width(words, TINY) + 4, 10, plate)
         ink = mix(LAG, INK, 0.3)
         canvas.text(free_from if behind else free_to, middle + 1, words, TINY, ink, "w" if behind else "e")
 
