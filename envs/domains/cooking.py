@@ -77,7 +77,7 @@ def dinner(seed: int, size: Size, agents: int = 1) -> dict[str, Any]:
         marks = {
             "after": tuple(ready),
             "keeps": {k: draft.kept(family["hot"]) for k in ready},
-            "promise": between(rng, family["promise"]),
+            "promise": between(rng, numbers["promise"]),
         }
         served.append(draft.add(f"serve table {table + 1}", 1, marks=marks, reward=len(ready)))
     draft.tasks["dinner"] = {"all": served}

@@ -10,6 +10,7 @@ should rarely be cold. What depends on what is said by items only.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +71,7 @@ class _Thing:
 def workshop(seed: int, size: Size, depth: int | None = None, agents: int = 1) -> dict[str, Any]:
     """Draw one workshop: recipes, lures, raw materials that just suffice, one delivery."""
     data = data_beside(__file__)
-    numbers = data["sizes"][size]
+    numbers = {**data, **data["sizes"][size]}
     deep = depth or numbers["depth"]
     rng = generator(seed, 0xC4AF)
     draft = Draft(f"workshop {seed}", rng, data["stations"], agents)
@@ -78,7 +79,7 @@ def workshop(seed: int, size: Size, depth: int | None = None, agents: int = 1) -
     raw = max(1, min(numbers["raw"], room - deep))
     lures = min(numbers["lures"], room - deep - raw)
     tools = min(numbers["tools"], room - deep - raw - lures) if deep > 1 else 0
-    hasty = min(round(data["hasty"] * (deep + tools)), (room - deep - raw - lures - tools) * 2 // 3)
+    hasty = min(round(numbers["hasty"] * (deep + tools)), (room - deep - raw - lures - tools) * 2 // 3)
     more = room - deep - raw - lures - tools - hasty if deep > 1 else 0
     things = _recipes(draft, deep, raw, tools, more)
     _lures(draft, things, lures)
@@ -86,8 +87,8 @@ def workshop(seed: int, size: Size, depth: int | None = None, agents: int = 1) -
     demand = _demand(things, wanted)
     hurried = pick(rng, [k for k, thing in things.items() if thing.tier and not thing.lure], hasty)
     for thing in things.values():
-        _add(draft, things, thing, demand[thing.name], thing.name in hurried)
-    marks = {"supplied": (f"make {wanted.name}",), "promise": between(rng, data["promise"])}
+        _add(draft, numbers, things, thing, demand[thing.name], thing.name in hurried)
+    marks = {"supplied": (f"make {wanted.name}",), "promise": between(rng, numbers["promise"])}
     delivered = draft.add(f"deliver {wanted.name}", 1, marks=marks, consumes={wanted.name: 1}, reward=1)
     return draft.finish(delivered)
 
@@ -145,15 +146,23 @@ def _demand(things: dict[str, _Thing], wanted: _Thing) -> Counter[str]:
     return demand
 
 
-def _add(draft: Draft, things: dict[str, _Thing], thing: _Thing, demand: int, hurried: bool) -> None:
-    data, rng = data_beside(__file__), draft.rng
+def _add(
+    draft: Draft,
+    numbers: Mapping[str, Any],
+    things: dict[str, _Thing],
+    thing: _Thing,
+    demand: int,
+    hurried: bool,
+) -> None:
+    """Add the step that gathers or makes a thing, enough of it for the plan."""
+    rng = draft.rng
     if not thing.tier:
         made = between(rng, (1, 2))
         runs = -(-demand // made)
-        spare = int(rng.random() < data["spare"])
+        spare = int(rng.random() < numbers["spare"])
         draft.add(
             f"gather {thing.name}",
-            between(rng, data["gather"]),
+            between(rng, numbers["gather"]),
             marks={"runs": runs},
             produces={thing.name: made},
             repeatable=True,
@@ -162,8 +171,8 @@ def _add(draft: Draft, things: dict[str, _Thing], thing: _Thing, demand: int, hu
         return
     supply = [*thing.takes, *([thing.tool] if thing.tool else [])]
     names = tuple(f"{'make' if things[k].tier else 'gather'} {k}" for k in supply)
-    fired = rng.random() < data["fired"]
-    length = between(rng, data["fire"] if fired else data["craft"])
+    fired = rng.random() < numbers["fired"]
+    length = between(rng, numbers["fire"] if fired else numbers["craft"])
     fields: dict[str, Any] = {"uses": {"kiln" if fired else "workbench": 1}}
     fields |= {"attended": 1} if fired else {}
     fields |= {"requires": {thing.tool: 1}} if thing.tool else {}

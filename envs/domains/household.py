@@ -69,7 +69,7 @@ def cleaning(seed: int, size: Size, agents: int = 1) -> dict[str, Any]:
     marks = {
         "after": tuple(last),
         "keeps": {k: draft.kept(family["fresh"]) for k in fresh},
-        "promise": between(rng, family["promise"]),
+        "promise": between(rng, numbers["promise"]),
     }
     draft.add("open the door", 1, marks=marks, reward=1)
     return draft.finish("open the door")

@@ -8,7 +8,7 @@ everything and attends to nothing, so the machines are all that is scarce.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -135,41 +135,45 @@ def _instances() -> str:
 def flexible(seed: int, size: Size) -> dict[str, Any]:
     """Draw one flexible job shop."""
     data = data_beside(__file__)
-    numbers = data["sizes"][size]
+    numbers = {**data, **data["sizes"][size]}
     rng = generator(seed, 0x10B5)
     machines = [f"machine {k}" for k in range(numbers["machines"])]
     draft = Draft(f"job shop {seed}", rng, dict.fromkeys(machines, 1))
     lengths = [between(rng, numbers["operations"]) for _ in range(numbers["jobs"])]
     spare = numbers["subtasks"] - sum(lengths)
     operations = [(j, k) for j, length in enumerate(lengths, 1) for k in range(1, length + 1)]
-    twofold = pick(rng, operations, min(spare, round(data["flexible"] * len(operations))))
+    twofold = pick(rng, operations, min(spare, round(numbers["flexible"] * len(operations))))
     for j, length in enumerate(lengths, 1):
         names: list[str] = []
         for k in range(1, length + 1):
-            _add_operation(draft, names, f"job {j} step {k}", pick(rng, machines, 2), (j, k) in twofold)
+            choice = pick(rng, machines, 2 if (j, k) in twofold else 1)
+            names.append(_add_operation(draft, numbers, f"job {j} step {k}", names[-1:], choice))
         draft.tasks[f"job {j}"] = {"all": names}
     draft.tasks["all jobs"] = {"all": list(draft.tasks)}
     return draft.finish("all jobs")
 
 
-def _add_operation(draft: Draft, names: list[str], name: str, machines: Sequence[str], twofold: bool) -> None:
-    data, rng = data_beside(__file__), draft.rng
-    length = between(rng, data["minutes"])
-    marks: dict[str, Any] = {"after": tuple(names[-1:])}
-    if names and rng.random() < data["cools"]:
-        marks["keeps"] = {names[-1]: between(rng, data["keeps"])}
+def _add_operation(
+    draft: Draft, numbers: Mapping[str, Any], name: str, before: Sequence[str], machines: Sequence[str]
+) -> str:
+    """Add an operation on one machine, or on either of two, the second slower."""
+    rng = draft.rng
+    length = between(rng, numbers["minutes"])
+    marks: dict[str, Any] = {"after": tuple(before)}
+    if before and rng.random() < numbers["cools"]:
+        marks["keeps"] = {before[0]: between(rng, numbers["keeps"])}
     draft.add(name, length, marks=marks, attended=0)
     fields = draft.steps[name].fields
-    if twofold:
-        slower = length + max(1, length * between(rng, data["slower"]) // 100)
-        del fields["duration"]
-        fields["modes"] = {
-            f"on {machine}": {"duration": duration, "uses": {machine: 1}}
-            for machine, duration in zip(machines, (length, slower), strict=True)
-        }
-    else:
+    if len(machines) == 1:
         fields["uses"] = {machines[0]: 1}
-    names.append(name)
+        return name
+    slower = length + max(1, length * between(rng, numbers["slower"]) // 100)
+    del fields["duration"]
+    fields["modes"] = {
+        f"on {machine}": {"duration": duration, "uses": {machine: 1}}
+        for machine, duration in zip(machines, (length, slower), strict=True)
+    }
+    return name
 
 
 DOMAIN = Domain(

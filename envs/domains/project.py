@@ -10,6 +10,7 @@ what matters. One dispatcher starts everything and attends to nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -193,13 +194,13 @@ def _way(mode: Mode, heads: list[str]) -> dict[str, Any]:
 def drawn(seed: int, size: Size) -> dict[str, Any]:
     """Draw one project of the family."""
     data = data_beside(__file__)
-    numbers = data["sizes"][size]
+    numbers = {**data, **data["sizes"][size]}
     rng = generator(seed, 0x9807)
     draft = Draft(f"project {seed}", rng, numbers["crews"])
     names: list[str] = []
     while draft.size() < numbers["subtasks"]:
-        two = draft.size() + 2 <= numbers["subtasks"] and rng.random() < data["overtime"]
-        _add_activity(draft, names, two)
+        two = draft.size() + 2 <= numbers["subtasks"] and rng.random() < numbers["overtime"]
+        _add_activity(draft, numbers, names, two)
     draft.tasks["project"] = {"all": names}
     task = draft.finish("project")
     spent = 0
@@ -210,27 +211,28 @@ def drawn(seed: int, size: Size) -> dict[str, Any]:
     return {**task, "items": {"money": spent}}
 
 
-def _add_activity(draft: Draft, names: list[str], two: bool) -> None:
-    data, rng = data_beside(__file__), draft.rng
+def _add_activity(draft: Draft, numbers: Mapping[str, Any], names: list[str], two: bool) -> None:
+    """Add an activity after one or two of the latest ones, with a hurried mode if it has two."""
+    rng = draft.rng
     name = f"activity {len(names) + 1}"
     before = pick(rng, names[-4:], between(rng, (1, 2))) if names and rng.random() < 0.85 else []
     marks: dict[str, Any] = {"after": tuple(before)}
-    if before and rng.random() < data["sets"]:
-        marks["keeps"] = {before[0]: between(rng, data["keeps"])}
+    if before and rng.random() < numbers["sets"]:
+        marks["keeps"] = {before[0]: between(rng, numbers["keeps"])}
     first, second = pick(rng, list(draft.resources), 2)
-    amount = min(between(rng, data["demand"]), draft.resources[first])
+    amount = min(between(rng, numbers["demand"]), draft.resources[first])
     uses = {first: amount}
     if amount > 1:
         uses[second] = between(rng, (1, amount - 1))
-    length = between(rng, data["minutes"])
+    length = between(rng, numbers["minutes"])
     draft.add(name, length, marks=marks, attended=0, uses=uses)
     if two:
         fields = draft.steps[name].fields
-        slower = length + max(1, length * between(rng, data["slower"]) // 100)
+        slower = length + max(1, length * between(rng, numbers["slower"]) // 100)
         del fields["duration"], fields["uses"]
         fields["modes"] = {
-            "hurried": _priced(length, uses, between(rng, data["price"])),
-            "unhurried": _priced(slower, {first: max(1, amount - 1)}, between(rng, data["plain price"])),
+            "hurried": _priced(length, uses, between(rng, numbers["price"])),
+            "unhurried": _priced(slower, {first: max(1, amount - 1)}, between(rng, numbers["plain price"])),
         }
     names.append(name)
 
