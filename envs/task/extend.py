@@ -106,12 +106,13 @@ def extend_depth(mapping: Mapping[str, Any], seed: int) -> dict[str, Any]:
 def extend_width(mapping: Mapping[str, Any], other: int | Mapping[str, Any]) -> dict[str, Any]:
     """Put a new subtask beside those of the largest level, or a whole other task beside this one.
 
-    With a seed, one subtask is added, and the goal asks for it. It has no window of its own and the horizon grows by its duration, so a schedule
-    that reached the goal still does, with the new subtask behind. It needs one
-    subtask of the level before that the goal cannot do without; if there is none
-    (all of that level are alternatives), any one of them. With another task, both are
-    combined under the prefixes ``first/`` and ``second/``, sharing agents, resources and
-    items of the same name; no window moves, so the goal may be out of reach in time.
+    With a seed, one subtask is added, and the goal asks for it. It has no window of its
+    own and the horizon grows by its duration, so a schedule that reached the goal still
+    does, with the new subtask behind. It needs one subtask of the level before that the
+    goal cannot do without; if there is none (all of that level are alternatives), any
+    one of them. With another task, both are combined under the prefixes ``first/`` and
+    ``second/``, sharing agents, resources and items of the same name; no window moves,
+    so the goal may be out of reach in time.
 
     Args:
         mapping: a task of plain subtasks.
