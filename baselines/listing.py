@@ -142,7 +142,7 @@ def catalogue_rows() -> list[dict[str, Any]]:
     """Return one mapping for each environment; figures that were not measured are null."""
     figures = read_catalogue()
     nothing = dict.fromkeys(("subtasks", "crew", "objective", "reference", "random", "rule", "ranked"))
-    own = {
+    own: dict[str, Any] = {
         "id": TASK_ID,
         "environment": TASK_ID,
         "summary": "A task of your own: task=file or mapping",
@@ -181,9 +181,10 @@ def _half(figures: dict[str, Any] | None) -> str:
 
 def print_catalogue(console: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Print the catalogue to a rich console."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("environment", "subtasks", "ranked", "random play", "best rule", "tags")
+    name = Column("environment", no_wrap=True)
+    table = Table(name, "subtasks", "ranked", "random play", "best rule", "tags")
     for row in rows:
         ranked = "–" if row["ranked"] is None else "yes" if row["ranked"] else "no"
         rule = _half(row["rule"]) + (f" ({row['rule']['agent']})" if row["rule"] else "")

@@ -19,12 +19,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from stratagym.agents.base import Agent
 from stratagym.baselines import metrics
 from stratagym.baselines.results import SCHEMA, Row
-from stratagym.baselines.rollout import Agent, AgentError, Episode, as_list, play
+from stratagym.baselines.rollout import AgentError, Episode, Step, play
 from stratagym.baselines.suites import EnvironmentSpec, InputError, one_line, slug
 from stratagym.envs.record import RecordWriter
 from stratagym.envs.task.graph import TaskGraph
+from stratagym.envs.task.reference import Reference, reference_of
 
 PACKAGES = ("stratagym", "gymnasium", "numpy", "numba", "ortools")
 
@@ -170,19 +172,23 @@ class Player:
                 reference = self._reference(spec, env.unwrapped, seed)
             yield self._row(spec, env.unwrapped, name, k, episode, reference)
 
-    def _reference(self, spec: EnvironmentSpec, base: Any, seed: int) -> Any:
-        """Return the reference of the episode: the environment's, or for tardiness the solver's."""
-        graph = base.task.graph
-        if objective_of(graph, self.settings.written(spec)["reward"]) != "tardiness":
-            return base.reference
-        from stratagym.envs.task.optimum import optimum
-        from stratagym.envs.task.reference import Reference
+    def _reference(self, spec: EnvironmentSpec, base: Any, seed: int) -> Reference:
+        """Return the reference of the episode.
 
-        try:
-            found = optimum(graph, "tardiness", seed=seed if graph.random else None)
-        except ValueError as error:
-            raise InputError(f"{spec.label}: {one_line(error)}") from error
-        return Reference("tardiness", found.value, found.bound, found.kind)
+        It is the environment's, but where the task has draws the one of this seed
+        (``hindsight``), and where tardiness is paid that of the least tardiness.
+        """
+        graph = base.task.graph
+        if objective_of(graph, self.settings.written(spec)["reward"]) == "tardiness":
+            from stratagym.envs.task.optimum import optimum
+
+            try:
+                found = optimum(graph, "tardiness", seed=seed if graph.random else None)
+            except ValueError as error:
+                raise InputError(f"{spec.label}: {one_line(error)}") from error
+            return Reference("tardiness", found.value, found.bound, found.kind)
+        known: Reference = base.reference
+        return reference_of(graph, seed=seed) if graph.random else known
 
     def _row(
         self, spec: EnvironmentSpec, base: Any, name: str, k: int, episode: Episode, reference: Any
@@ -309,24 +315,16 @@ class EpisodeRecorder:
             self._writer = RecordWriter(self._path, header)
         return self._writer
 
-    def step(
-        self,
-        time: int,
-        actions: Sequence[int],
-        reward: float,
-        info: Mapping[str, Any],
-        trace: Sequence[Mapping[str, Any]],
-    ) -> None:
+    def step(self, step: Step) -> None:
         """Write one step (a ``rollout.Listener``)."""
-        names = list(self._base.action_names)
         self._opened().step(
-            time,
-            [None if a == len(names) - 1 else names[a] if 0 <= a < len(names) else f"?{a}" for a in actions],
-            elapsed=int(info["time"]) - time,
-            reward=reward,
-            refusals=as_list(info["refusal"]),
-            events=info["events"],
-            trace=trace,
+            step.time,
+            step.actions,
+            elapsed=step.elapsed,
+            reward=step.reward,
+            refusals=step.refusals,
+            events=step.events,
+            trace=step.trace,
         )
 
     def finish(self, episode: Episode) -> None:

@@ -9,27 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from stratagym.agents.base import Agent
 from stratagym.baselines.suites import InputError
 from stratagym.envs.task.view import Observation
 
 STEP_LIMIT = 1_000_000
 """Steps after which an episode is taken to be endless (a task without horizon)."""
-
-
-class Agent(Protocol):
-    """What an evaluation asks of an agent."""
-
-    def reset(self, seed: int) -> None:
-        """Forget everything; a new episode begins."""
-
-    def act(self, observation: Observation) -> np.ndarray[Any, Any]:
-        """Return one action for each agent, ``[agents]`` int."""
 
 
 class AgentError(RuntimeError):
@@ -65,8 +56,31 @@ class Episode:
     events: list[Mapping[str, Any]] = field(default_factory=list)
 
 
-Listener = Callable[[int, Sequence[int], float, Mapping[str, Any], Sequence[Mapping[str, Any]]], None]
-"""Told of every step: time before it, actions, reward, info, the agent's trace."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step as it truly was, whatever the agent could know of it.
+
+    Attributes:
+        time: tick before it.
+        elapsed: ticks that passed.
+        actions: ``[agents]`` names of subtasks, None for a wait, ``?k`` for no action at all.
+        reward: what the environment paid.
+        refusals: ``[agents]`` why an action was not accepted, or None.
+        events: what happened, in order.
+        trace: what the agent says about its decision.
+    """
+
+    time: int
+    elapsed: int
+    actions: tuple[str | None, ...]
+    reward: float
+    refusals: tuple[str | None, ...]
+    events: tuple[Mapping[str, Any], ...]
+    trace: tuple[Mapping[str, Any], ...]
+
+
+Listener = Callable[[Step], None]
+"""Told of every step."""
 
 
 def agent_seed(seed: int) -> int:
@@ -79,22 +93,24 @@ def agent_seed(seed: int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def as_list(value: Any) -> list[Any]:
-    """Return a value that is single for one agent and a sequence for several as a list."""
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _actions(agent: Agent, observation: Observation, agents: int) -> list[int]:
+def _actions(agent: Agent, observation: Observation) -> list[int]:
     """Ask the agent and check the form of its answer."""
+    agents = len(observation.mask)
     try:
         answer = np.asarray(agent.act(observation)).reshape(-1)
     except Exception as error:
-        raise AgentError(
-            f"its act() raised {type(error).__name__}: {' '.join(str(error).split())}"
-        ) from error
+        raise AgentError(f"its act() raised {type(error).__name__}: {error}") from error
     if len(answer) != agents or not np.issubdtype(answer.dtype, np.integer):
         raise AgentError(f"its act() returned {answer!r}, not {agents} integer(s)")
     return [int(a) for a in answer]
+
+
+def _name(base: Any, action: int, wait: int) -> str | None:
+    """Return the name of an action: a subtask's, None for waiting, ``?k`` for what is no action."""
+    if action == wait:
+        return None
+    name: str | None = base.subtask_of(action)
+    return f"?{action}" if name is None else name
 
 
 def play(env: Any, agent: Agent, seed: int, listener: Listener | None = None) -> Episode:
@@ -120,21 +136,33 @@ def play(env: Any, agent: Agent, seed: int, listener: Listener | None = None) ->
         agent.reset(agent_seed(seed))
     except Exception as error:
         raise AgentError(f"its reset() raised {type(error).__name__}: {error}") from error
-    trace: Callable[[], Sequence[Mapping[str, Any]]] = getattr(agent, "trace", list)
-    agents = len(base.task.graph.agents)
+    trace: Callable[[], Iterable[Mapping[str, Any]]] = getattr(agent, "trace", tuple)
     over = False
-    episode.events += info.get("events", ())
     while not over:
         before = int(info["time"])
-        actions = _actions(agent, base.observation(), agents)
-        _, reward, terminated, truncated, info = env.step(actions[0] if agents == 1 else np.array(actions))
+        observation = base.observation()
+        actions = _actions(agent, observation)
+        _, reward, terminated, truncated, info = env.step(_for_space(env.action_space, actions, observation))
         over = bool(terminated or truncated)
-        episode.total += float(reward)
-        episode.events += info["events"]
-        episode.refusals.update(reason for reason in as_list(info["refusal"]) if reason is not None)
+        wait = observation.mask.shape[1] - 1
+        step = Step(
+            time=before,
+            elapsed=int(info["time"]) - before,
+            actions=tuple(_name(base, a, wait) for a in actions),
+            reward=float(reward),
+            refusals=tuple(base.refusals),
+            events=tuple(
+                {"tick": e.tick, "kind": e.kind, "subtask": e.subtask, "agents": list(e.agents)}
+                for e in base.happened
+            ),
+            trace=tuple(trace()),
+        )
+        episode.total += step.reward
+        episode.events += step.events
+        episode.refusals.update(reason for reason in step.refusals if reason is not None)
         episode.steps += 1
         if listener is not None:
-            listener(before, actions, float(reward), info, trace())
+            listener(step)
         if episode.steps >= STEP_LIMIT and not over:
             raise InputError(f"no end after {STEP_LIMIT} steps: give the task a horizon")
     episode.end = "terminated" if terminated else "truncated"
@@ -143,3 +171,16 @@ def play(env: Any, agent: Agent, seed: int, listener: Listener | None = None) ->
     episode.tardiness = float(info["tardiness"])
     episode.dead_end = bool(info["dead_end"]) if info.get("dead_end") is not None else None
     return episode
+
+
+def _for_space(space: Any, actions: list[int], observation: Observation) -> Any:
+    """Return an agent's actions as the environment takes them.
+
+    An agent waits with the last column of its mask; a space that is padded to the
+    largest task of its family waits with its own last number.
+    """
+    wait = observation.mask.shape[1] - 1
+    single = hasattr(space, "n")
+    last = int(space.n if single else space.nvec[0]) - 1
+    shifted = [last if a == wait else a for a in actions]
+    return shifted[0] if single else np.array(shifted)

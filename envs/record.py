@@ -202,6 +202,8 @@ def _checked_step(path: object, number: int, line: Json, index: int, agents: int
     for event in line["events"]:
         if not isinstance(event, dict) or any(name not in event for name in _EVENT):
             raise RecordError(f"{path}, line {number}: an event lacks one of {', '.join(_EVENT)}")
+        if not isinstance(event["agents"], list):
+            raise RecordError(f"{path}, line {number}: an event's 'agents' is not a list")
     return line
 
 
@@ -221,9 +223,9 @@ def read_record(path: str | os.PathLike[str]) -> Record:
         elif end is not None:
             raise RecordError(f"{path}, line {number}: something follows the end of the episode")
         elif "end" in line:
-            for name, kind in (("time", int), ("steps", int), ("success", bool)):
+            for name, kind in (("time", int), ("steps", int), ("success", bool), ("return", int | float)):
                 if not isinstance(line.get(name), kind):
-                    raise RecordError(f"{path}, line {number}: '{name}' is missing or not a {kind.__name__}")
+                    raise RecordError(f"{path}, line {number}: '{name}' is missing or of a wrong type")
             if line["steps"] != len(steps):
                 raise RecordError(f"{path}, line {number}: {line['steps']} steps, but {len(steps)} were read")
             end = line
@@ -251,18 +253,24 @@ class Verdict:
     difference: str | None = field(default=None)
 
 
-def plain_event(event: Mapping[str, Any] | Sequence[Any]) -> tuple[int, str, str | None, tuple[int, ...]]:
-    """Return an event as ``(tick, kind, subtask, agents)``, whether it came as a mapping or as a sequence."""
-    tick, kind, subtask, agents = (
-        [event[name] for name in _EVENT] if isinstance(event, Mapping) else list(event)
-    )
-    return int(tick), str(kind), subtask, tuple(int(a) for a in agents)
+Fact = tuple[int, str, str | None, tuple[int, ...]]
+"""What is compared of an event: tick, kind, subtask, agents."""
+
+
+def _recorded(events: Sequence[Mapping[str, Any]]) -> list[Fact]:
+    """Return the recorded events of a step as facts."""
+    return [(e["tick"], e["kind"], e["subtask"], tuple(e["agents"])) for e in events]
+
+
+def _simulated(events: Sequence[Any]) -> list[Fact]:
+    """Return the simulator's events of a step as facts."""
+    return [(e.tick, e.kind, e.subtask, tuple(e.agents)) for e in events]
 
 
 def verify(record: Record) -> Verdict:
     """Play a record's actions again, one tick after the other, and compare.
 
-    Compared are every event with its tick, every refusal (where reasons were told), the
+    Compared are every event with its tick, every refusal, the
     clock after each step, whether the episode ended when it did, the success, and
     (where the file's rewards were paid) the return. The kernel is stepped by single
     ticks whatever clock the episode was played under, since all three must give the
@@ -279,24 +287,22 @@ def verify(record: Record) -> Verdict:
         return Verdict(False, 0, 0, "the task has another number of agents than the record")
     index = {name: i for i, name in enumerate(graph.names)}
     sim = Simulator(graph, record.header["seed"])
-    told = record.header.get("knowledge") != "none"
     compared = 0
     for k, step in enumerate(record.steps):
-        difference = _play_again(sim, index, step, told)
+        difference = _play_again(sim, index, step)
         if difference is not None:
             return Verdict(False, k, compared, f"step {k}: {difference}")
         compared += len(step["events"])
     return _verify_end(record, sim, compared)
 
 
-def _play_again(sim: Any, index: Mapping[str, int], step: Json, told: bool) -> str | None:
+def _play_again(sim: Any, index: Mapping[str, int], step: Json) -> str | None:
     """Take one recorded step again; return the first difference, None if there is none.
 
     Args:
         sim: the simulator, under the tick clock.
         index: subtasks by name.
         step: the line of the step.
-        told: whether the environment told the reasons of refusals.
     """
     wait = len(index)
     if sim.over is not None:
@@ -306,13 +312,13 @@ def _play_again(sim: Any, index: Mapping[str, int], step: Json, told: bool) -> s
     for name, refusal in zip(step["actions"], step["refusals"], strict=True):
         if name is not None and name not in index and refusal != "unknown":
             return f"no subtask is called {name!r}"
-    events = [plain_event(e) for e in sim.step([index.get(name, wait) for name in step["actions"]])]
-    if told and sim.refusals != step["refusals"]:
+    events = _simulated(sim.step([index.get(name, wait) for name in step["actions"]]))
+    if sim.refusals != step["refusals"]:
         return f"refusals {step['refusals']}, re-simulated {sim.refusals}"
     until = step["time"] + step["elapsed"]
     while sim.time < until and sim.over is None:
-        events += [plain_event(e) for e in sim.step([wait] * len(step["actions"]))]
-    expected = [plain_event(e) for e in step["events"]]
+        events += _simulated(sim.step([wait] * len(step["actions"])))
+    expected = _recorded(step["events"])
     if events != expected:
         return _first_difference(expected, events)
     if sim.time != until:
@@ -320,7 +326,7 @@ def _play_again(sim: Any, index: Mapping[str, int], step: Json, told: bool) -> s
     return None
 
 
-def _first_difference(recorded: Sequence[Any], simulated: Sequence[Any]) -> str:
+def _first_difference(recorded: Sequence[Fact], simulated: Sequence[Fact]) -> str:
     """Return one line on where two lists of events part."""
     for a, b in zip(recorded, simulated, strict=False):
         if a != b:
@@ -330,7 +336,7 @@ def _first_difference(recorded: Sequence[Any], simulated: Sequence[Any]) -> str:
     return f"{_words(simulated[len(recorded)])} happens, but was not recorded"
 
 
-def _words(event: tuple[int, str, str | None, tuple[int, ...]]) -> str:
+def _words(event: Fact) -> str:
     tick, kind, subtask, agents = event
     who = f" by agent {', '.join(map(str, agents))}" if agents else ""
     return f"'{kind}'{f' of {subtask!r}' if subtask else ''}{who} at tick {tick}"
@@ -350,7 +356,7 @@ def _verify_end(record: Record, sim: Any, compared: int) -> Verdict:
         if recorded != simulated:
             return Verdict(False, steps, compared, f"{name}: recorded {recorded}, re-simulated {simulated}")
     if record.header.get("reward") == "task":
-        total = float(record.end.get("return", 0.0))
+        total = float(record.end["return"])
         if abs(total - sim.paid) > 1e-6 * max(1.0, abs(sim.paid)):
             return Verdict(False, steps, compared, f"return: recorded {total}, re-simulated {sim.paid}")
     return Verdict(True, steps, compared)

@@ -53,8 +53,8 @@ def play(path: Path, seed: int = 3, **more: Any) -> Path:
             ]
             paid = sim.paid
             events = [
-                {"tick": int(t), "kind": kind, "subtask": name, "agents": [int(a) for a in who]}
-                for t, kind, name, who in sim.step(actions)
+                {"tick": e.tick, "kind": e.kind, "subtask": e.subtask, "agents": list(e.agents)}
+                for e in sim.step(actions)
             ]
             names = [*graph.names, None]
             writer.step(
@@ -210,6 +210,11 @@ BROKEN: dict[str, tuple[list[Any], str]] = {
     "actions of nobody": ([HEAD, {**STEP, "actions": []}], "'actions'"),
     "a number as action": ([HEAD, {**STEP, "actions": [3]}], "'actions'"),
     "half an event": ([HEAD, {**STEP, "events": [{"tick": 1}]}], "an event lacks"),
+    "an event of nobody": (
+        [HEAD, {**STEP, "events": [{"tick": 1, "kind": "start", "subtask": "a", "agents": 3}]}],
+        "'agents' is not a list",
+    ),
+    "a return in words": ([HEAD, STEP, {**END, "return": "much"}], "'return'"),
     "a true time": ([HEAD, {**STEP, "time": True}], "'time'"),
     "steps after the end": ([HEAD, STEP, END, STEP], "line 4: something follows"),
     "another number of steps": ([HEAD, END], "1 steps, but 0 were read"),
