@@ -94,6 +94,7 @@ def evaluate(
     settings = Settings(seed, clock, knowledge, reward)
     folder = Path(out) if out is not None else None
     player = Player(settings, factories, folder / "episodes" if record and folder else None)
+    player.prepare(specs, names)
     with contextlib.ExitStack() as stack:
         kept = stack.enter_context(ResultsFile(folder, resume=resume)) if folder else None
         rows = _fitting(kept.rows if kept else [], specs, names, episodes, settings)

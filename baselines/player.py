@@ -140,6 +140,17 @@ class Player:
             self._agents[name] = load_agent(name) if factory is None else factory()
         return self._agents[name]
 
+    def prepare(self, specs: Sequence[EnvironmentSpec], agents: Sequence[str]) -> None:
+        """Make every environment and build every agent once, so that mistakes show at once.
+
+        Raises:
+            InputError: if one cannot be made.
+        """
+        for name in agents:
+            self.agent(name)
+        for spec in reversed(specs):
+            self.environment(spec)
+
     def unit(
         self, spec: EnvironmentSpec, k: int, agents: Sequence[str], digest: str | None = None
     ) -> Iterator[Row]:
