@@ -194,8 +194,9 @@ def _played(player: Player, units: Sequence[Unit], jobs: int) -> Iterator[Row]:
         for unit in units:
             yield from player.unit(*unit)
         return
+    bare = Player(player.settings, player.factories, player.records)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(player,)) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(bare,)) as pool:
         queue = iter(units)
         running: set[Future[list[Row]]] = set()
         try:
