@@ -141,7 +141,7 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         if isinstance(seed, Sequence | np.ndarray):
             if len(seed) != self.num_envs:
                 raise ValueError(f"{len(seed)} seeds for {self.num_envs} lanes")
-            seeds = list(seed)
+            seeds: list[int | None] = list(seed)
         elif seed is not None:
             seeds = [int(seed) + k for k in range(self.num_envs)]
         elif not self._begun:
@@ -150,10 +150,11 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         else:
             seeds = [None] * self.num_envs
         for lane in chosen:
-            if seeds[lane] is None:
+            own = seeds[lane]
+            if own is None:
                 self._lanes.next_episode(lane)
             else:
-                self._lanes.seed(lane, int(seeds[lane]))
+                self._lanes.seed(lane, int(own))
 
     def step(self, actions: Any) -> tuple[Obs, Any, Any, Any, dict[str, Any]]:
         """Step all lanes; see the class and ``gymnasium.vector.VectorEnv.step``."""
@@ -184,22 +185,28 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         self, out: at_lanes.Outputs, rewards: Any, terminated: Any, truncated: Any, over: Any
     ) -> tuple[Obs, Any, Any, Any, dict[str, Any]]:
         """Begin the next episode of finished lanes at once; their last moment goes to ``info``."""
-        final, final_info = self._observation(out), self._info(out)
+        final_info = self._info(out)
+        # The reset below writes into the same arrays.
+        final_info["action_mask"] = final_info["action_mask"].copy()
+        final = {
+            name: np.where(over.reshape(-1, *[1] * (part.ndim - 1)), part, np.zeros_like(part))
+            for name, part in self._observation(out).items()
+        }
         rewards = rewards.copy()
         chosen = [int(k) for k in np.flatnonzero(over)]
         for lane in chosen:
             self._lanes.next_episode(lane)
+            out.refusals[lane] = [0] * self._agents
+        events = np.asarray(out.events, np.int32).reshape(-1, at_lanes.EVENT_COLUMNS)
+        out.events = events[~over[events[:, 0]]]
         out = self._lanes.reset(chosen, out)
+        obs = self._observation(out)  # draws the orders that ``info`` is told in
         info = self._info(out)
-        info["events"] = final_info["events"]
-        info["final_obs"] = {
-            name: np.where(over.reshape(-1, *[1] * (part.ndim - 1)), part, np.zeros_like(part))
-            for name, part in final.items()
-        }
+        info["final_obs"] = final
         info["_final_obs"] = over.copy()
         info["final_info"] = final_info
         info["_final_info"] = over.copy()
-        return self._observation(out), rewards, terminated, truncated, info
+        return obs, rewards, terminated, truncated, info
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the threads."""
@@ -313,12 +320,14 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         over = flags[at_lanes.O_TERMINATED] | flags[at_lanes.O_TRUNCATED]
         tardiness = np.where(over, tardiness, 0.0)
         dead = np.zeros_like(dead)
-        hidden = (at.E_CLOSE, at.E_UNDO + at.X_DURATION, at.E_UNDO + at.X_DEADLINE)
+        hidden: tuple[int, ...] = (at.E_CLOSE, at.E_UNDO + at.X_DURATION, at.E_UNDO + at.X_DEADLINE)
         if self.options.knowledge == "none":
             hidden += (at.E_UNDO + at.X_CAPACITY, at.E_UNDO + at.X_STOCK)
+        events = events[~np.isin(events[:, 2], hidden)]
+        if self.options.knowledge == "none":
             telling = (refusals > at.FINISHED_REFUSAL) & (refusals != at.WORLD_REFUSAL)
             refusals = np.where(telling, at.WITHHELD_REFUSAL, refusals)
-            events = events.copy()
             for row in events:
-                row[3] = self._orders[row[0]].position(int(row[3])) if row[2] != at.E_UNDO + 3 else row[3]
-        return refusals, tardiness, dead, events[~np.isin(events[:, 2], hidden)]
+                if row[2] != at.E_UNDO + at.X_AGENT:
+                    row[3] = self._orders[row[0]].position(int(row[3]))
+        return refusals, tardiness, dead, events
