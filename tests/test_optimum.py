@@ -35,7 +35,7 @@ def objectives(graph: TaskGraph) -> list[Objective]:
 def replayed(mapping: dict[str, Any], graph: TaskGraph, solution: Solution, seed: int) -> float | None:
     """The value of a solution's schedule on the naive second implementation."""
     starts = [
-        Start(graph.index(run.subtask), run.start, tuple(((a,), 1) for a in run.agents))
+        Start(graph.index(run.subtask), run.start, run.end, tuple(((a,), 1) for a in run.agents))
         for run in solution.schedule
     ]
     played = play(graph, starts, seed, ReferenceSimulator(mapping, seed))

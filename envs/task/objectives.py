@@ -250,6 +250,7 @@ class Problem:
 
         solver = cp_model.CpSolver()
         solver.parameters.random_seed = 1
+        solver.parameters.catch_sigint_signal = False  # or Ctrl-C would kill the process from then on
         solver.parameters.num_workers = effort.workers
         if effort.deterministic:
             solver.parameters.max_deterministic_time = max(0.01, allowed)
@@ -266,7 +267,7 @@ class Problem:
         """Read the starts before the end off a solution."""
         end = solver.value(self.end.expression)
         return [
-            Start(run.subtask, tick, self._pools(solver, run))
+            Start(run.subtask, tick, solver.value(run.end.expression), self._pools(solver, run))
             for run in self.sheet.all_runs
             if solver.value(run.present) and (tick := solver.value(run.start.expression)) < max(end, 1)
         ]

@@ -35,12 +35,14 @@ class Start:
     Attributes:
         subtask: index of the subtask.
         tick: when.
+        end: when the run will be complete.
         pools: how many agents it takes from which set of agents; each agent is free
             to be any of its set.
     """
 
     subtask: int
     tick: int
+    end: int
     pools: tuple[tuple[tuple[int, ...], int], ...]
 
 
@@ -103,7 +105,7 @@ def play(
             log += simulator.step(wait)
     reached = float(simulator.time) if simulator.success else None
     return Played(
-        _runs(graph, log),
+        _runs(graph, log, {(s.subtask, s.tick): s.end for s in starts}),
         {"makespan": reached, "reward": float(simulator.paid), "tardiness": float(simulator.tardiness)},
     )
 
@@ -128,7 +130,8 @@ def verify_schedule(
         None if every start was accepted and the promise kept, else one line.
     """
     starts = [
-        Start(graph.index(run.subtask), run.start, tuple(((a,), 1) for a in run.agents)) for run in schedule
+        Start(graph.index(run.subtask), run.start, run.end, tuple(((a,), 1) for a in run.agents))
+        for run in schedule
     ]
     played = play(graph, starts, seed)
     if isinstance(played, str):
@@ -193,32 +196,38 @@ def _orders(graph: TaskGraph, due: list[Start]) -> Iterator[list[list[Start]]]:
 
 
 def _actions(graph: TaskGraph, simulator: Any, step: list[Start]) -> list[int] | None:
-    """Give each start its agents: of its sets, those that could start it, in the order of the starts."""
+    """Give each start its agents, in the order of the starts: of its sets, those likely to be idle.
+
+    An agent that could start something is idle; that it could not start this may be due to
+    a formula, and change with the starts before it.
+    """
     n = len(graph.subtasks)
     actions = [n] * len(graph.agents)
-    mask = simulator.mask()
+    mask = [[bool(x) for x in row[:n]] for row in simulator.mask()]
     for start in step:
         for pool, count in start.pools:
-            chosen = [a for a in pool if actions[a] == n and (len(pool) == count or mask[a][start.subtask])][
-                :count
-            ]
-            if len(chosen) < count:
+            free = [a for a in pool if actions[a] == n]
+            free.sort(key=lambda a: (not mask[a][start.subtask], not any(mask[a])))
+            if len(free) < count:
                 return None
-            for a in chosen:
+            for a in free[:count]:
                 actions[a] = start.subtask
     return actions
 
 
-def _runs(graph: TaskGraph, log: Sequence[Any]) -> tuple[Run, ...]:
-    """Read runs off a log of events; those still under way at the end are given the last tick."""
+def _runs(graph: TaskGraph, log: Sequence[Any], planned: dict[tuple[int, int], int]) -> tuple[Run, ...]:
+    """Read runs off a log of events; those under way at the end are given their planned end."""
     names = graph.names
-    open_runs: dict[str, tuple[int, tuple[int, ...]]] = {}
+    under_way: dict[int, tuple[int, tuple[int, ...]]] = {}
     runs = []
     for tick, kind, subtask, agents, *_ in log:
-        name = subtask if isinstance(subtask, str) else names[subtask]
+        if kind not in ("start", "success", "failure"):
+            continue
+        i = graph.index(subtask) if isinstance(subtask, str) else subtask
         if kind == "start":
-            open_runs[name] = (tick, tuple(sorted(agents)))
-        elif kind in ("success", "failure") and name in open_runs:
-            start, who = open_runs.pop(name)
-            runs.append(Run(name, who, start, tick))
+            under_way[i] = (tick, tuple(sorted(agents)))
+        elif i in under_way:
+            start, who = under_way.pop(i)
+            runs.append(Run(names[i], who, start, tick))
+    runs += [Run(names[i], who, start, planned[i, start]) for i, (start, who) in under_way.items()]
     return tuple(sorted(runs, key=lambda r: (r.start, r.end, r.subtask)))

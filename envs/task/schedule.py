@@ -62,6 +62,7 @@ class Sheet:
         runs: the runs by subtask, in the order of attempts (only subtasks with runs).
         fade: for subtasks that can go back to undone: whether done, tick by tick from 0
             (filled by ``schedule_ticks``).
+        kept: the same, had the events and the spoiling of the tick not been.
         accepts: for each constraint, whether it accepts, tick by tick from 0.
     """
 
@@ -75,6 +76,7 @@ class Sheet:
         self.fading = fading(self.graph) - often.settled
         self.lenient: frozenset[int] = fading(self.graph) if lenient else frozenset()
         self.fade: dict[int, list[Literal]] = {}
+        self.kept: dict[int, list[Literal]] = {}
         self.accepts: list[list[Literal]] = []
         self.dispatch = any(s.attended == 0 for s in self.graph.subtasks)
         self._overrun = bool(self.graph.constraints or self.fading) or any(
@@ -262,18 +264,6 @@ class Sheet:
         c.clause(*map(c.negate, conditions), *(run.present for run in runs))
         for run in runs:
             c.demand_before(run.end, y, run.present, *conditions)
-
-    def leaves(self, node: int) -> set[int]:
-        """Return the subtasks that a node reads."""
-        n = len(self.graph.subtasks)
-        todo, seen = [node], set()
-        while todo:
-            here = todo.pop()
-            if here != TRUE and here not in seen:
-                seen.add(here)
-                if here >= n:
-                    todo += [*self.graph.gates[here - n].positive, *self.graph.gates[here - n].negative]
-        return {i for i in seen if i < n}
 
     def interval(self, start: Instant, end: Instant, present: Literal) -> Any:
         """Return the interval of a run, for resources."""

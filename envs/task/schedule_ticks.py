@@ -7,26 +7,28 @@ from here; ``schedule_rules`` has the rules that speak of starts only.
 
 from __future__ import annotations
 
-import itertools
+from dataclasses import dataclass
 from typing import Any
 
 from stratagym.envs.task.circuit import Instant, Literal
-from stratagym.envs.task.graph import Constraint
+from stratagym.envs.task.graph import TRUE, Atom, Automaton, Constraint
 from stratagym.envs.task.outlook import spoilers
 from stratagym.envs.task.schedule import Sheet
 
 
 def add_fading(sheet: Sheet) -> None:
-    """Fill ``sheet.fade``: what is done, tick by tick, for subtasks that can spoil or be undone."""
+    """Fill ``sheet.fade`` and ``sheet.kept`` for the subtasks that can spoil or be undone."""
     spoiling = spoilers(sheet.graph)
     fading = sorted(i for i in sheet.fading if i in sheet.runs)
     undo = {i: {tick for tick, _ in sheet.look.changes("undo", i)} for i in fading}
     for i in fading:
         sheet.fade[i] = [False]
+        sheet.kept[i] = [False]
     for t in range(1, sheet.ticks + 1):
         kept = {i: False if t in undo[i] else sheet.fade[i][t - 1] for i in fading}
         complete = {i: sheet.circuit.any_of([kept[i], _success(sheet, i, t, t)]) for i in fading}
         for i in fading:
+            sheet.kept[i].append(sheet.circuit.any_of([sheet.fade[i][t - 1], _success(sheet, i, t, t)]))
             sheet.fade[i].append(complete[i])
         after = {i: _unless_spoiled(sheet, i, t, spoiling.get(i, {}), complete[i]) for i in fading}
         for i in fading:
@@ -107,55 +109,77 @@ def add_constraints(sheet: Sheet, careful: bool = False) -> None:
     """
     c = sheet.circuit
     for constraint in sheet.graph.constraints:
-        states = _follow(sheet, constraint)
+        trace = _follow(sheet, constraint)
         automaton = constraint.automaton
         accepting = [q for q, accepts in enumerate(automaton.accepting) if accepts]
-        sheet.accepts.append([c.any_of(row.get(q, False) for q in accepting) for row in states])
+        sheet.accepts.append([c.any_of(row.get(q, False) for q in accepting) for row in trace.states])
         dead = [q for q, is_dead in enumerate(automaton.dead) if is_dead]
-        open_yet = [c.all_of(c.negate(row.get(q, False)) for q in dead) for row in states]
-        blind = set() if careful else _blind(sheet, constraint)
-        alive = [a if t in blind else c.both(a, b) for t, (a, b) in enumerate(itertools.pairwise(open_yet))]
+        blind = set() if careful else _blind(sheet)
+        open_yet = []
+        for t in range(sheet.ticks):
+            fatal = [trace.states[t].get(q, False) for q in dead]
+            fatal += [] if t in blind else [trace.looms[t + 1]]
+            fatal += [trace.states[t + 1].get(q, False) for q in dead] if careful else []
+            open_yet.append(c.negate(c.any_of(fatal)))
         for run in sheet.all_runs:
-            c.demand_pick(run.present, run.start, alive.__getitem__)
+            c.demand_pick(run.present, run.start, open_yet.__getitem__)
 
 
-def _blind(sheet: Sheet, constraint: Constraint) -> set[int]:
+def _blind(sheet: Sheet) -> set[int]:
     """Return the ticks at which starts may be allowed though the next letter turns out fatal.
 
-    The last of the starts of a tick is judged by the very letter that comes, if no draw,
-    spoiling or event stands between.
+    The last of the starts of a tick is judged by the letter that comes if nothing is
+    drawn and no deadline moves, events and spoiling aside.
     """
     graph = sheet.graph
     drawn = any(
         0 < graph.subtasks[i].success < 1 or any(d.drawn for _, _, d in sheet.look.durations(i))
         for i in sheet.runs
     )
-    if drawn or any(sheet.fading.intersection(sheet.leaves(a.node)) for a in constraint.atoms):
-        return set(range(sheet.ticks))
-    return {tick - 1 for kind in ("undo", "deadline") for tick, _ in sheet.look.events(kind)}
+    return set(range(sheet.ticks)) if drawn else {tick - 1 for tick, _ in sheet.look.events("deadline")}
 
 
-def _follow(sheet: Sheet, constraint: Constraint) -> list[dict[int, Literal]]:
-    """Return, tick by tick, a literal for each state that an automaton may be in."""
+@dataclass(frozen=True)
+class _Trace:
+    """The states of an automaton, tick by tick from 0.
+
+    Attributes:
+        states: a literal for each state that it may be in.
+        looms: whether it would be dead, were it not for the events and spoiling of the tick.
+    """
+
+    states: list[dict[int, Literal]]
+    looms: list[Literal]
+
+
+def _follow(sheet: Sheet, constraint: Constraint) -> _Trace:
+    """Follow an automaton through the ticks."""
     c = sheet.circuit
-    before: dict[int, Literal] = {constraint.automaton.initial: True}
-    rows = []
+    automaton = constraint.automaton
+    before: dict[int, Literal] = {automaton.initial: True}
+    trace = _Trace([], [])
     for t in range(sheet.ticks + 1):
-        letter = [_atom(sheet, constraint, k, t) for k in range(len(constraint.atoms))]
-        arcs: list[tuple[int, list[Literal], int]] = []
-        for state in before:
-            arcs += [
-                (state, path, after) for path, after in _paths(constraint.automaton.table[state], letter)
-            ]
+        arcs = _arcs(automaton, before, [_atom(sheet, atom, t) for atom in constraint.atoms])
         targets = sorted({after for _, _, after in arcs})
         after = {q: True if len(targets) == 1 else c.flag() for q in targets}
         if len(targets) > 1:
             c.model.add_exactly_one(after.values())
         for state, path, target in arcs:
             c.clause(c.negate(before[state]), *map(c.negate, path), after[target])
-        rows.append(after)
+        quiet = _arcs(automaton, before, [_atom(sheet, atom, t, quiet=True) for atom in constraint.atoms])
+        trace.looms.append(
+            c.any_of(c.all_of([before[q], *path]) for q, path, to in quiet if automaton.dead[to])
+        )
+        trace.states.append(after)
         before = after
-    return rows
+    return trace
+
+
+def _arcs(
+    automaton: Automaton, before: dict[int, Literal], letter: list[Literal]
+) -> list[tuple[int, list[Literal], int]]:
+    """Return (state, literals of the letter, successor) for each state that may be."""
+    return [(q, path, after) for q in before for path, after in _paths(automaton.table[q], letter)]
 
 
 def _paths(row: tuple[int, ...], letter: list[Literal]) -> list[tuple[list[Literal], int]]:
@@ -180,19 +204,34 @@ def _paths(row: tuple[int, ...], letter: list[Literal]) -> list[tuple[list[Liter
     return result
 
 
-def _atom(sheet: Sheet, constraint: Constraint, k: int, t: int) -> Literal:
-    """Return whether an atom holds in the letter of a tick."""
+def _atom(sheet: Sheet, atom: Atom, t: int, quiet: bool = False) -> Literal:
+    """Return whether an atom holds in the letter of a tick, ``quiet``: without its events and spoiling."""
     c = sheet.circuit
-    atom = constraint.atoms[k]
     now = Instant.constant(t)
     if atom.kind == "done":
-        return sheet.node(atom.node, now)
+        return _quiet(sheet, atom.node, t, {}) if quiet else sheet.node(atom.node, now)
     runs = [run for i in atom.members for run in sheet.runs.get(i, ())]
     if atom.kind == "started":
         return c.any_of(c.both(run.present, c.at(run.start, t - 1)) for run in runs)
     return c.any_of(
         c.both(run.present, c.before(run.start.plus(1), now), c.before(now.plus(1), run.end)) for run in runs
     )
+
+
+def _quiet(sheet: Sheet, node: int, t: int, known: dict[int, Literal]) -> Literal:
+    """Return whether a node would hold at a tick without its events and spoiling."""
+    n = len(sheet.graph.subtasks)
+    if node == TRUE:
+        return True
+    if node < n:
+        return sheet.kept[node][t] if node in sheet.kept else sheet.succeeded(node, Instant.constant(t))
+    if node not in known:
+        c = sheet.circuit
+        gate = sheet.graph.gates[node - n]
+        literals = [_quiet(sheet, p, t, known) for p in gate.positive]
+        literals += [c.negate(_quiet(sheet, p, t, known)) for p in gate.negative]
+        known[node] = c.at_least(gate.count, literals)
+    return known[node]
 
 
 def add_reduced_stock(sheet: Sheet) -> None:
