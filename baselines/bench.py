@@ -282,8 +282,8 @@ _FIRST = (
     f"env = gymnasium.make({TASK_ID!r}, task={{task!r}}); env.reset(seed=0); print(time.perf_counter() - t)"
 )
 _COMPILE = (
-    "import time, gymnasium, stratagym, numpy as np; "
-    f"envs = gymnasium.make_vec({TASK_ID!r}, num_envs=8, task={{task!r}}); t = time.perf_counter(); "
+    "import time, gymnasium, stratagym; t = time.perf_counter(); "
+    f"envs = gymnasium.make_vec({TASK_ID!r}, num_envs=8, task={{task!r}}); "
     "envs.reset(seed=0); envs.step(envs.action_space.sample()); print(time.perf_counter() - t)"
 )
 
