@@ -303,8 +303,8 @@ def start(length: Length, base: Row) -> list[Row]:
         )
     )
     with tempfile.TemporaryDirectory() as cache:
-        cold = _python(_COMPILE.format(task=task), NUMBA_CACHE_DIR=cache)
-        warm = [_python(_COMPILE.format(task=task), NUMBA_CACHE_DIR=cache) for _ in range(length.runs)]
+        cold = _python(_COMPILE.format(task=task), STRATAGYM_CACHE=cache)
+        warm = [_python(_COMPILE.format(task=task), STRATAGYM_CACHE=cache) for _ in range(length.runs)]
     rows.append(seconds_row("first compiled step, empty cache", [cold], 20.0))
     rows.append(seconds_row("first compiled step, from the cache", warm, 2.0))
     return rows
