@@ -76,8 +76,6 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
             raise OptionError(f"render_mode={render_mode!r}: a batch draws nothing; use gymnasium.make")
         if num_envs < 1 or threads < 1:
             raise OptionError(f"num_envs={num_envs}, threads={threads}: both must be at least 1")
-        if options.view != "flat":
-            raise OptionError(f"view={options.view!r}: a batch has the flat view only")
         self.num_envs, self.model, self.options = num_envs, model, options
         self.render_mode = None
         self.autoreset_mode = AutoresetMode(autoreset_mode)
@@ -89,7 +87,12 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         n, agents = model.dims.subtasks, model.dims.agents
         self._n, self._agents, self._copy = n, agents, copy
         self._cut = len(self.view.features) * n
-        self.single_observation_space = self.view.space
+        self._graph_view: Any = None
+        if options.view == "graph":
+            from stratagym.envs.views.graph import GraphView
+
+            self._graph_view = GraphView.of(model, options.knowledge)
+        self.single_observation_space = (self._graph_view or self.view).space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         one = spaces.Discrete(n + 1)
         self.single_action_space = one if agents == 1 else spaces.MultiDiscrete([n + 1] * agents)
@@ -264,6 +267,8 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         return mask
 
     def _observation(self, out: at_lanes.Outputs) -> Obs:
+        if self._graph_view is not None:
+            return self._graphs(out)
         rows = np.asarray(out.obs, np.uint8)
         subtasks = rows[:, : self._cut].reshape(self.num_envs, -1, self._n)
         if self.options.knowledge == "none":
@@ -273,6 +278,17 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         if self.view.static_size:
             found["static"] = self._static_rows(np.asarray(out.ints[at_lanes.O_TASK]))
         return found
+
+    def _graphs(self, out: at_lanes.Outputs) -> Obs:
+        """Write the graph view, interpreted and lane after lane: no faster than single environments."""
+        if self.options.knowledge == "none":
+            self._draw_orders(out)
+        rows: list[Obs] = []
+        for k in range(self.num_envs):
+            graph = self.model.graph(int(out.ints[at_lanes.O_TASK][k]))
+            order = self._orders[k] if self._orders else None
+            rows.append(self._graph_view.observation(graph, self._lanes.memory(k), order))
+        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
     def _draw_orders(self, out: at_lanes.Outputs) -> None:
         """Draw the order of each lane's subtasks from the seed of its episode."""
