@@ -19,8 +19,7 @@ from stratagym.envs.rewards import reward_of, standing, weighted_lateness
 from stratagym.envs.step import Model, begin, episode_seed, pick
 from stratagym.envs.task import dead_end, formulas, kernel, nodes, starts
 from stratagym.envs.task import layout as at
-from stratagym.envs.task.kernel import step_lane
-from stratagym.envs.task.kernel import write_mask
+from stratagym.envs.task.kernel import step_lane, write_mask
 from stratagym.envs.task.layout import (
     ByteRows,
     FlagRows,
@@ -31,6 +30,7 @@ from stratagym.envs.task.layout import (
     Memory,
     WordRows,
 )
+from stratagym.envs.task.nodes import row_of
 from stratagym.envs.views import flat
 from stratagym.envs.views.flat import write_state, write_subtasks
 
@@ -52,6 +52,28 @@ TIER_STEPS = 1000
 """Steps after which ``auto`` has a single environment compiled, if that is not on disk yet."""
 
 
+def lane_memory(
+    t: IntRows,
+    tb: WordRows,
+    s: IntRows,
+    sb: WordRows,
+    x: IntRows,
+    xb: WordRows,
+    task: int,
+    lane: int,
+    worker: int,
+) -> Memory:
+    """Return the memory of a lane that plays a task."""
+    return Memory(
+        row_of(t, task),
+        row_of(tb, task),
+        row_of(s, lane),
+        row_of(sb, lane),
+        row_of(x, worker),
+        row_of(xb, worker),
+    )
+
+
 def start_lane(
     t: IntRows,
     tb: WordRows,
@@ -68,7 +90,7 @@ def start_lane(
     seed = episode_seed(sb[lane][seed_at + 1], s[lane][at.EPISODE])
     s[lane][at.TASK] = pinned if pinned >= 0 else pick(seed, len(t))
     task = s[lane][at.TASK]
-    begin(Memory(t[task], tb[task], s[lane], sb[lane], x[worker], xb[worker]))
+    begin(lane_memory(t, tb, s, sb, x, xb, task, lane, worker))
 
 
 def write_lane(
@@ -85,10 +107,11 @@ def write_lane(
 ) -> None:
     """Write what one lane shows: view, mask, flags, clock and tardiness."""
     n = m.t[at.T_WIDE]
-    write_subtasks(m, features, obs[lane], 0)
-    write_state(m, settings[SET_RICH], obs[lane], len(features) * n)
+    seen = row_of(obs, lane)
+    write_subtasks(m, features, seen, 0)
+    write_state(m, settings[SET_RICH], seen, len(features) * n)
     for a in range((m.t[at.Q_AUTOMATA] - m.t[at.Q_AGENTS]) // at.AGENT_SIZE):
-        write_mask(m, a, mask[lane], a * (n + 1))
+        write_mask(m, a, row_of(mask, lane), a * (n + 1))
     over = m.s[at.OVER]
     flags[O_TERMINATED][lane] = 1 if over == 1 else 0
     flags[O_TRUNCATED][lane] = 1 if over == 2 else 0
@@ -122,7 +145,7 @@ def reset_lanes(
         lane = chosen[k]
         start_lane(t, tb, s, sb, x, xb, lane, 0, settings[SET_PINNED])
         task = s[lane][at.TASK]
-        m = Memory(t[task], tb[task], s[lane], sb[lane], x[0], xb[0])
+        m = lane_memory(t, tb, s, sb, x, xb, task, lane, 0)
         write_lane(m, settings, features, lane, obs, mask, flags, ints, floats, weights[task])
         floats[O_REWARD][lane] = 0.0
 
@@ -189,15 +212,15 @@ def step_lanes(
             s[lane][at.EPISODE] += 1
             start_lane(t, tb, s, sb, x, xb, lane, worker, settings[SET_PINNED])
         task = s[lane][at.TASK]
-        m = Memory(t[task], tb[task], s[lane], sb[lane], x[worker], xb[worker])
+        m = lane_memory(t, tb, s, sb, x, xb, task, lane, worker)
         floats[O_REWARD][lane] = 0.0
         if finished:
             s[lane][at.BEFORE] = s[lane][at.CLOCK]
             for a in range(len(actions[lane])):
                 refusals[lane][a] = 0
         else:
-            z = Memory(t[task], tb[task], s[spare], sb[spare], x[worker], xb[worker])
-            y = Memory(t[task], tb[task], s[spare + 1], sb[spare + 1], x[worker], xb[worker])
+            z = lane_memory(t, tb, s, sb, x, xb, task, spare, worker)
+            y = lane_memory(t, tb, s, sb, x, xb, task, spare + 1, worker)
             before = standing(m, settings[SET_REWARD], weights[task])
             step_lane(m, z, y, actions[lane], settings[SET_MODE])
             floats[O_REWARD][lane] = reward_of(
@@ -471,6 +494,11 @@ class Lanes:
             [int(v) for v in self._x[0]],
             [0] * self._marks,
         )
+
+    def glance(self, lane: int) -> Memory:
+        """Return a lane's memory itself, to read a few numbers of."""
+        t, tb = self.model.row(int(self.s[lane][at.TASK]))
+        return Memory(t, tb, self.s[lane], self.sb[lane], self._x[0], self._xb[0])
 
     def get(self, lane: int) -> tuple[Any, Any]:
         """Return an exact copy of a lane's state."""

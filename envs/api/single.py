@@ -272,10 +272,8 @@ class TaskEnv(gym.Env[Obs, Any]):
 
     def _words(self, out: at_lanes.Outputs) -> list[Happening]:
         """Return the step's events in words."""
-        m = self.lanes.memory(0)
-        rows = [int(number) for row in out.events for number in row[1:]]
-        m.x[: len(rows) + 1] = [len(out.events), *rows]
-        return happenings(m, self.task.graph)
+        rows = [(int(r[1]), int(r[2]), int(r[3]), int(r[4])) for r in out.events]
+        return happenings(self.lanes.glance(0), self.task.graph, rows)
 
     def _info(self, out: at_lanes.Outputs, happened: list[Happening]) -> dict[str, Any]:
         knowledge = self.options.knowledge

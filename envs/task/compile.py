@@ -247,6 +247,7 @@ class _Builder:
             position, count = self.pairs(outgoing.get(v, []))
             records += [position, count, self.put(users.get(v, [])), len(users.get(v, []))]
         self.t[at.P_NODES] = self.put(records)
+        self.t[at.P_ORDER] = self.put(self.node(v) for v in dependency_order(self.graph))
         truth = initial_truth(self.graph)
         self.t[at.P_GATES] = len(self.t)
         for gate in self.graph.gates:
@@ -321,6 +322,7 @@ class _Builder:
             if lag.origin == "completion" and lag.maximum is not None
             for p in lag.predecessors
         }
+        leads = {(p, lag.origin) for s in subtasks for lag in s.lags for p in lag.predecessors}
         rows: dict[int, Iterable[int]] = {
             at.B_ALL: range(self.n),
             at.B_REPEATABLE: (i for i, s in enumerate(subtasks) if s.repeatable),
@@ -330,10 +332,12 @@ class _Builder:
             at.B_DEADLINE: {i for i, s in enumerate(subtasks) if s.deadline is not None}
             | touched["deadline"],
             at.B_SPOILABLE: spoilable,
-            at.B_NEGATED: negated(g),
+            at.B_FINAL: negated(g) | {i for c in g.choices for i in c.members},
             at.B_LIMITED: (i for i, s in enumerate(subtasks) if s.attempts is not None),
             at.B_HIDDEN: touched["appear"],
-            at.B_USING: (i for i, s in enumerate(subtasks) if s.consumes),
+            at.B_LED: (p for p, origin in leads if origin == "completion"),
+            at.B_TRACED: (p for p, origin in leads if origin == "start"),
+            at.B_VARIED: touched["duration"],
             at.B_UNDOABLE: spoilable | touched["undo"],
         }
         for row, members in rows.items():
@@ -344,11 +348,16 @@ class _Builder:
         ]
         able += [self.mask(()) for _ in range(self.shape.agents - len(able))]
         self.t[at.R_ABLE] = able[0]
-        resources = [r.capacity for r in g.resources]
-        resources += [0] * (self.shape.resources - len(resources))
-        self.t[at.P_LEVELS] = self.put(
-            [*resources, *(k.stock for k in g.items), *(0 for _ in range(self.shape.items - len(g.items)))]
-        )
+        start = [0] * self.shape.levels
+        asked = [0] * self.shape.levels
+        for k, r in enumerate(g.resources):
+            start[k] = r.capacity
+        for k, item in enumerate(g.items):
+            start[self.shape.resources + k] = item.stock
+        for s in subtasks:
+            for level, amount in self.items((*s.consumes, *s.requires)):
+                asked[level] = max(asked[level], amount)
+        self.t[at.P_LEVELS] = self.put([*start, *asked])
 
     def _head(self) -> None:
         g = self.graph
@@ -378,6 +387,31 @@ class _Builder:
         }
         for column, value in head.items():
             self.t[column] = value
+
+
+def dependency_order(graph: TaskGraph) -> list[int]:
+    """Return all nodes, each after those that it reads or needs, cycles cut anywhere."""
+    n = len(graph.subtasks)
+    reads: list[list[int]] = []
+    for s in graph.subtasks:
+        makers = [p for lag in s.lags for p in lag.predecessors]
+        reads.append([v for v in (s.needs, *makers) if v != TRUE])
+    reads += [[v for v in (*g.positive, *g.negative) if v != TRUE] for g in graph.gates]
+    order: list[int] = []
+    state = [0] * (n + len(graph.gates))
+    for root in range(len(state)):
+        stack = [(root, 0)] if state[root] == 0 else []
+        while stack:
+            v, k = stack.pop()
+            state[v] = 1
+            if k < len(reads[v]):
+                stack.append((v, k + 1))
+                if state[reads[v][k]] == 0:
+                    stack.append((reads[v][k], 0))
+            elif state[v] == 1:
+                state[v] = 2
+                order.append(v)
+    return order
 
 
 def support(graph: TaskGraph, node: int) -> set[int]:

@@ -49,23 +49,86 @@ def _word(typingctx: Any, number: Any) -> Any:
     return nb.uint64(number), codegen
 
 
-REPLACED: dict[str, Callable[..., Any]] = {"lowest": _count_trailing_zeros, "u64": _word}
+@intrinsic
+def _row(typingctx: Any, rows: Any, k: Any) -> Any:
+    """Return a pointer to row ``k`` of a contiguous array of two axes.
+
+    A pointer is one word where an array is seven, and the rules pass six rows from
+    function to function.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        index = context.cast(builder, args[1], signature.args[1], nb.intp)
+        width = builder.extract_value(array.shape, 1)
+        return builder.gep(array.data, [builder.mul(index, width)])
+
+    return nb.CPointer(rows.dtype)(rows, k), codegen
+
+
+REPLACED: dict[str, Callable[..., Any]] = {
+    "lowest": _count_trailing_zeros,
+    "u64": _word,
+    "row_of": _row,
+}
 """Functions for which the processor has an instruction, or numba needs to know a type."""
 
-INLINED = frozenset({"has_bit", "put_bit", "drop_bit", "has", "put", "drop", "among", "idle", "shortest"})
-"""Small functions of the hot path that must not cost a call."""
+INLINED = frozenset(
+    {
+        "able",
+        "among",
+        "attend",
+        "below",
+        "can_start",
+        "drop",
+        "drop_bit",
+        "emit",
+        "feature_row",
+        "finish",
+        "group_done",
+        "has",
+        "has_bit",
+        "holds",
+        "idle",
+        "put",
+        "put_bit",
+        "reward_of",
+        "run_to_decision",
+        "satisfied",
+        "serve",
+        "set_done",
+        "shortest",
+        "spoil",
+        "standing",
+        "step_lane",
+        "succeeds",
+        "write_lane",
+        "lane_memory",
+        "move_sums",
+        "expand",
+        "ends_next",
+        "accepts",
+        "dfa",
+        "risky",
+        "meets",
+        "write_mask",
+        "write_state",
+        "write_subtasks",
+    }
+)
+"""Functions of the hot path that are small, or called in one place only: they must not cost a call."""
 
-INTS, WORDS = nb.Array(nb.int32, 1, "C"), nb.Array(nb.uint64, 1, "C")
+INTS, WORDS = nb.CPointer(nb.int32), nb.CPointer(nb.uint64)
 TYPES: dict[str, Any] = {
     "int": nb.int64,
     "bool": nb.boolean,
     "float": nb.float64,
     "Word": nb.uint64,
-    "Ints": INTS,
+    "Ints": nb.Array(nb.int32, 1, "C"),
     "Words": WORDS,
     "Memory": nb.NamedTuple([INTS, WORDS, INTS, WORDS, INTS, WORDS], Memory),
-    "Bytes": nb.Array(nb.uint8, 1, "C"),
-    "Flags": nb.Array(nb.int8, 1, "C"),
+    "Bytes": nb.CPointer(nb.uint8),
+    "Flags": nb.CPointer(nb.int8),
     "Floats": nb.Array(nb.float64, 1, "C"),
     "IntRows": nb.Array(nb.int32, 2, "C"),
     "WordRows": nb.Array(nb.uint64, 2, "C"),

@@ -28,13 +28,9 @@ def judge_dead_end(m: Memory) -> None:
         m.x[can + i] = 1 if done or has(m, at.RUNNING, i) else 0
         m.x[cannot + i] = 1 if not done or among(m, at.B_UNDOABLE, i) else 0
     changed = True
-    while changed:
-        changed = False
-        gates_can(m, can, cannot)
-        for i in range(m.t[at.T_SUBTASKS]):
-            if m.x[can + i] == 0 and could_be_done(m, i):
-                m.x[can + i] = 1
-                changed = True
+    # What can hold only grows, so one pass is enough for a live task without cycles.
+    while changed and not node_can(m, m.t[at.T_GOAL]):
+        changed = spread(m, can, cannot)
     m.s[at.DEAD_END] = 0 if node_can(m, m.t[at.T_GOAL]) else 1
 
 
@@ -45,21 +41,25 @@ def node_can(m: Memory, v: int) -> bool:
     return m.x[m.t[at.X_CAN] + v] != 0
 
 
-def gates_can(m: Memory, can: int, cannot: int) -> None:
-    """Work out for every gate whether it can come to hold, and to fail.
+def spread(m: Memory, can: int, cannot: int) -> bool:
+    """Work out once, in order of dependency, what can come to hold, and to fail.
 
     Each gate starts from its true literals at reset; every edge then moves the most
-    and the fewest literals that can hold.
+    and the fewest literals that can hold. Returns whether a subtask has become possible.
     """
     n = m.t[at.T_WIDE]
     gates = m.t[at.T_GATES]
     most = m.t[at.X_SUM]
     fewest = most + gates
+    changed = False
     for g in range(gates):
         true = m.t[m.t[at.P_GATES] + g * at.GATE_SIZE + at.GATE_TRUE]
         m.x[most + g] = true
         m.x[fewest + g] = true
-    for v in range(n + gates):
+        m.x[can + n + g] = 0
+        m.x[cannot + n + g] = 0
+    for k in range(m.t[at.T_SUBTASKS] + gates):
+        v = m.t[m.t[at.P_ORDER] + k]
         base = False
         if v >= n:
             gate = m.t[at.P_GATES] + (v - n) * at.GATE_SIZE
@@ -67,24 +67,35 @@ def gates_can(m: Memory, can: int, cannot: int) -> None:
             base = m.t[gate + at.GATE_TRUE] >= count
             m.x[can + v] = 1 if m.x[most + v - n] >= count else 0
             m.x[cannot + v] = 1 if m.x[fewest + v - n] < count else 0
-        record = m.t[at.P_NODES] + v * at.NODE_SIZE
-        for k in range(m.t[record + at.NODE_EDGE_COUNT]):
-            edge = m.t[record + at.NODE_EDGES] + 2 * k
-            g = m.t[edge]
-            sign = m.t[edge + 1]
-            # With a plus sign more truth raises the sums, with a minus sign it lowers them.
-            rising = most if sign > 0 else fewest
-            falling = fewest if sign > 0 else most
-            if base:
-                if m.x[cannot + v] != 0:
-                    m.x[falling + g] -= sign
-                if m.x[can + v] == 0:
-                    m.x[rising + g] -= sign
-            else:
-                if m.x[can + v] != 0:
-                    m.x[rising + g] += sign
-                if m.x[cannot + v] == 0:
-                    m.x[falling + g] += sign
+        elif m.x[can + v] == 0 and could_be_done(m, v):
+            m.x[can + v] = 1
+            changed = True
+        move_sums(m, v, base, m.x[can + v] != 0, m.x[cannot + v] != 0)
+    return changed
+
+
+def move_sums(m: Memory, v: int, base: bool, up: bool, down: bool) -> None:
+    """Let node ``v``, which held at reset (``base``) or not, move the sums of the gates that read it."""
+    most = m.t[at.X_SUM]
+    fewest = most + m.t[at.T_GATES]
+    record = m.t[at.P_NODES] + v * at.NODE_SIZE
+    for k in range(m.t[record + at.NODE_EDGE_COUNT]):
+        edge = m.t[record + at.NODE_EDGES] + 2 * k
+        g = m.t[edge]
+        sign = m.t[edge + 1]
+        # With a plus sign more truth raises the sums, with a minus sign it lowers them.
+        rising = most if sign > 0 else fewest
+        falling = fewest if sign > 0 else most
+        if base:
+            if down:
+                m.x[falling + g] -= sign
+            if not up:
+                m.x[rising + g] -= sign
+        else:
+            if up:
+                m.x[rising + g] += sign
+            if not down:
+                m.x[falling + g] += sign
 
 
 def could_be_done(m: Memory, i: int) -> bool:

@@ -157,18 +157,24 @@ def hopeless_endings(m: Memory, c: int, start: int, ended: bool) -> bool:
     tick = m.s[at.CLOCK] + 1
     words = m.t[at.T_WORDS]
     uncertain = 0
+    anything = False
     for w in range(words):
         run = m.sb[at.RUNNING * words + w] & m.tb[involved * words + w]
         while run != ZERO:
             i = (w << 6) + lowest(run)
             run &= run - ONE
-            if ends_next(m, i, start, ended) and outcome(m, i, tick) == 2:
-                uncertain = min(uncertain + 1, UNCERTAIN_MOST)
+            if ends_next(m, i, start, ended):
+                anything = True
+                if outcome(m, i, tick) == 2:
+                    uncertain = min(uncertain + 1, UNCERTAIN_MOST)
+    dead = m.t[record + at.DFA_DEAD]
+    if not anything:
+        return m.t[dead + after(m, c, False)] != 0
     for combination in range(1 << uncertain):
         end_runs(m, involved, start, ended, combination, uncertain)
         q = after(m, c, False)
         resume_runs(m)
-        if m.t[m.t[record + at.DFA_DEAD] + q] == 0:
+        if m.t[dead + q] == 0:
             return False
     return True
 

@@ -21,6 +21,7 @@ from stratagym.envs.task.nodes import (
     among,
     clear_done,
     drop,
+    expand,
     has,
     holds,
     lowest,
@@ -67,7 +68,8 @@ def finish(m: Memory, i: int, success: bool) -> None:
             put(m, at.CLOSED, i)
             if not has(m, at.DONE, i):
                 emit(m, at.E_CLOSE, i, 0)
-        m.s[at.HURT] = 1
+        if late or has(m, at.SPENT, i):
+            m.s[at.HURT] = 1
         if among(m, at.B_CHOSEN, i):
             open_branches(m)
         return
@@ -317,9 +319,9 @@ def can_start(m: Memory) -> bool:
 
 def copy_lane(m: Memory, z: Memory) -> None:
     """Copy the lane into the lane of ``z``, which has the same task."""
-    for k in range(len(m.s)):
+    for k in range(m.t[at.S_LENGTH]):
         z.s[k] = m.s[k]
-    for k in range(len(m.sb)):
+    for k in range(m.t[at.SB_LENGTH]):
         z.sb[k] = m.sb[k]
 
 
@@ -575,6 +577,5 @@ def write_mask(m: Memory, a: int, out: Flags, base: int) -> None:
         can = ZERO
         if free:
             can = m.sb[at.ELIGIBLE * words + w] & m.tb[(m.t[at.R_ABLE] + a) * words + w]
-        for k in range(min(64, n - (w << 6))):
-            out[base + (w << 6) + k] = (can >> u64(k)) & ONE
+        expand(can, out, base + (w << 6), min(64, n - (w << 6)))
     out[base + n] = 1

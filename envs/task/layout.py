@@ -62,9 +62,10 @@ NO_GOAL = -2
     T_WORK,  # sum of the work of all pay groups
     T_MOVING,  # whether an event may open again what is closed
     T_CREWS,  # whether there are several agents, joint subtasks or skills
-    P_NODES,  # in t
+    P_ORDER,  # in t: all nodes, what they need before them as far as there is no cycle
+    P_NODES,
     P_GATES,
-    P_LEVELS,
+    P_LEVELS,  # levels at reset, then the most that any subtask asks of each
     P_EVENTS,
     P_CHOICES,
     P_DUES,
@@ -87,7 +88,7 @@ NO_GOAL = -2
     S_LENGTH,
     SB_LENGTH,
     HEADS,
-) = range(42)
+) = range(43)
 
 # t[HEADS + i * COLUMNS + column]: one subtask
 (
@@ -169,13 +170,15 @@ ATOM_DONE, ATOM_RUNNING, ATOM_STARTED = range(3)
     B_CHOSEN,  # under some choice
     B_DEADLINE,  # has a deadline, or may get one by an event
     B_SPOILABLE,
-    B_NEGATED,  # its being done can keep something from holding
+    B_FINAL,  # once it is done, something else may be out of reach: under a NOT or in a choice
     B_LIMITED,  # has a limited number of attempts
     B_HIDDEN,  # appears by an event
-    B_USING,  # consumes an item
+    B_LED,  # a lag counts from its success
+    B_TRACED,  # a lag counts from its start
+    B_VARIED,  # its duration may be replaced by an event
     B_UNDOABLE,  # may go back from done to undone
     B_ROWS,
-) = range(13)
+) = range(15)
 
 # s[0:S_HEADS]
 (

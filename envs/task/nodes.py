@@ -10,8 +10,10 @@ Here and in all modules of the kernel ``m`` is the lane's ``Memory``, ``i`` a su
 
 from __future__ import annotations
 
+from typing import Any
+
 from stratagym.envs.task import layout as at
-from stratagym.envs.task.layout import Memory, Word, Words
+from stratagym.envs.task.layout import Flags, Memory, Word, Words
 
 ZERO, ONE, FULL = 0, 1, 0xFFFFFFFFFFFFFFFF
 WORDS = ("ZERO", "ONE", "FULL")
@@ -23,9 +25,20 @@ def u64(x: int) -> Word:
     return x
 
 
+def row_of(rows: list[Any], k: int) -> Any:
+    """Return row ``k`` (compiled code takes a pointer to it)."""
+    return rows[k]
+
+
 def lowest(x: Word) -> int:
     """Return the index of the lowest set bit of a word that is not 0."""
     return (x & -x).bit_length() - 1
+
+
+def expand(word: Word, out: Flags, base: int, count: int) -> None:
+    """Write the lowest ``count`` bits of a word as numbers 0 and 1 from ``out[base]`` on."""
+    for k in range(count):
+        out[base + k] = (word >> u64(k)) & ONE
 
 
 def has_bit(words: Words, base: int, i: int) -> bool:
@@ -140,7 +153,7 @@ def set_done(m: Memory, i: int) -> None:
     if not group_done(m, i):
         m.s[at.DONE_WORK] += m.t[at.HEADS + i * at.COLUMNS + at.WORK]
     put(m, at.DONE, i)
-    if among(m, at.B_NEGATED, i):
+    if among(m, at.B_FINAL, i):
         m.s[at.HURT] = 1
     flip(m, i, True)
 

@@ -8,14 +8,15 @@ to solve and what may be claimed of the results.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from stratagym.envs.task.bounds import Heads
 from stratagym.envs.task.circuit import Instant, Literal
-from stratagym.envs.task.outlook import Objective, Outlook
+from stratagym.envs.task.outlook import Objective, Outlook, read
 from stratagym.envs.task.repeats import Repeats
 from stratagym.envs.task.replay import Start
 from stratagym.envs.task.schedule import RunVariables, Sheet
@@ -42,6 +43,14 @@ class Effort:
     deterministic: bool
     replays: bool
 
+    @contextmanager
+    def part(self, share: int) -> Iterator[Effort]:
+        """Yield one of so many equal shares of what is left; what is not spent of it is kept."""
+        part = replace(self, left=self.left / share)
+        allowed = part.left
+        yield part
+        self.left -= allowed - part.left
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -57,7 +66,8 @@ class Problem:
 
     With ``careful`` it leaves out plays that the rules may allow: those in which a start makes
     a constraint impossible. Its bound then bounds nothing. With ``lenient`` it allows more than
-    the rules do (see ``Sheet``), and its schedule is none.
+    the rules do (see ``Sheet``), and its schedule is none. A ``target`` is a reward or tardiness
+    that is reached already.
     """
 
     def __init__(
@@ -70,6 +80,7 @@ class Problem:
         bound: float,
         careful: bool = False,
         lenient: bool = False,
+        target: float | None = None,
     ) -> None:
         self.graph = look.graph
         self.objective = objective
@@ -96,6 +107,13 @@ class Problem:
                 self._reward()
             else:
                 self._tardiness()
+            sign = 1 if objective == "reward" else -1
+            if target is not None:
+                least = math.floor(sign * target * self.scale - TOLERANCE)
+                sheet.circuit.model.add(sign * self.value >= least)
+            if math.isfinite(bound):
+                most = math.ceil(sign * bound * self.scale + TOLERANCE)
+                sheet.circuit.model.add(sign * self.value <= most)
 
     def _goal_at(self, y: Instant) -> Literal:
         """Return whether the goal holds at an instant and every constraint accepts."""
@@ -143,6 +161,13 @@ class Problem:
         end = c.instant([(1, sheet.ticks)])
         assert end is not None
         c.clause(c.before(horizon, end), self._goal_at(end))
+        if sheet.lenient:
+            return end
+        goal = [self.graph.goal]
+        lasting = not sheet.fading & read(self.graph, goal, False) and not read(self.graph, goal, True)
+        if lasting and not sheet.accepts:
+            c.clause(c.before(end, Instant.constant(1)), c.negate(self._goal_at(end.plus(-1))))
+            return end
         for t in range(1, sheet.ticks):
             now = Instant.constant(t)
             c.clause(c.before(end, now), c.negate(self._goal_at(now)))

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from stratagym.envs.task.bounds import Heads, heads, lower_bound, upper_bound_reward
 from stratagym.envs.task.graph import TaskGraph
 from stratagym.envs.task.objectives import TOLERANCE, Answer, Effort, Problem
-from stratagym.envs.task.outlook import OBJECTIVES, Objective, Outlook, fading, negated
+from stratagym.envs.task.outlook import OBJECTIVES, Objective, Outlook, fading, read
 from stratagym.envs.task.repeats import Repeats, first_success, repeats
 from stratagym.envs.task.replay import Played, Run, play, verify_schedule
 
@@ -166,63 +166,58 @@ def _claim(
 
 
 def _search(look: Outlook, objective: Objective, known: Heads, limit: float, effort: Effort) -> _Found:
-    """Search over longer and longer spans until the answer cannot depend on the span."""
-    bound = limit
-    spans = _spans(look, objective, limit, known)
-    best = _once(look, known, spans[-1][0], limit, effort) if objective == "makespan" else None
-    if best is not None:
-        reached = int(best.value["makespan"] or 0)
-        if reached <= limit:
-            return _Found(best, limit)
-        bound = max(limit, _lenient(look, known, reached, limit, effort))
-        if reached <= bound:
-            return _Found(best, bound)
-        # Only what is shorter is looked for; if there is nothing, this is the best.
-        last = max(1, reached - 1)
-        spans = [(ticks, False) for ticks, _ in spans if ticks < last] + [(last, True)]
-    for ticks, final in spans:
-        often = repeats(look, objective, ticks, known.start)
-        whole = all(count <= MOST_RUNS for count in often.counts.values())
-        often = replace(often, counts={i: min(count, MOST_RUNS) for i, count in often.counts.items()})
-        if sum(often.counts.values()) > MOST_RUNS_IN_ALL or _cells(look.graph, often, ticks) > MOST_CELLS:
-            return _Found(best, bound)
-        result = _solve(look, objective, known, ticks, often, bound, effort)
-        if objective == "makespan":
-            if result.impossible and not final:
-                bound = max(bound, ticks + 1.0) if whole else bound
-                continue
-            if result.impossible and whole:
-                return _Found(best, float(ticks + 1)) if best else _Found(None, math.inf, True)
-            played = result.played if result.played and result.played.value["makespan"] is not None else best
-            return _Found(played, min(result.bound, ticks + 1.0) if whole else bound)
-        if not (whole and final):
-            return replace(result, bound=bound, impossible=False)
-        return replace(result, bound=min(bound, result.bound) if objective == "reward" else result.bound)
-    return _Found(best, bound)
+    """Search with what makes models small first, and in full only for what is better than that."""
+    most, final = _span(look)
+    first = _once(look, objective, known, most, limit, effort)
+    if first is None:
+        return _complete(look, objective, known, limit, effort, None)
+    reached = first.value[objective] or 0.0
+    if _meets(objective, reached, limit):
+        return _Found(first, limit)
+    ticks = int(reached) if objective == "makespan" else most
+    if final or objective == "makespan":
+        limit = _lenient(look, objective, known, ticks, limit, effort)
+    if _meets(objective, reached, limit):
+        return _Found(first, limit)
+    return _complete(look, objective, known, limit, effort, first)
 
 
-def _once(look: Outlook, known: Heads, ticks: int, limit: float, effort: Effort) -> Played | None:
+def _meets(objective: Objective, reached: float, limit: float) -> bool:
+    """Return whether a value is as good as a bound."""
+    sign = -1 if objective == "reward" else 1
+    return sign * reached <= sign * limit + TOLERANCE
+
+
+def _once(
+    look: Outlook, objective: Objective, known: Heads, ticks: int, limit: float, effort: Effort
+) -> Played | None:
     """Return a good schedule in which nothing is done twice and nothing spoils, if that leaves much out."""
-    full = repeats(look, "makespan", ticks, known.start)
-    lasting = fading(look.graph) - {i for e in look.graph.events if e.kind == "undo" for i in e.targets}
+    full = repeats(look, objective, ticks, known.start)
+    weak = fading(look.graph)
+    lasting = weak - {i for e in look.graph.events if e.kind == "undo" for i in e.targets}
     if not effort.replays or (lasting <= full.settled and max(full.counts.values(), default=0) <= 1):
         return None
-    counts = {i: first_success(look, i, count) for i, count in full.counts.items()}
-    part = Effort(effort.left / 3, effort.workers, effort.deterministic, True)
-    before = part.left
-    result = _solve(look, "makespan", known, ticks, Repeats(counts, lasting), limit, part)
-    effort.left -= before - part.left
-    reached = result.played is not None and result.played.value["makespan"] is not None
-    return result.played if reached else None
+    counts = {
+        i: first_success(look, i, count) if objective == "makespan" or i in weak else min(count, MOST_RUNS)
+        for i, count in full.counts.items()
+    }
+    if sum(counts.values()) > MOST_RUNS_IN_ALL:
+        return None
+    with effort.part(3) as part:
+        result = _solve(look, objective, known, ticks, Repeats(counts, lasting), limit, part)
+    return result.played if result.played and result.played.value[objective] is not None else None
 
 
-def _lenient(look: Outlook, known: Heads, ticks: int, limit: float, effort: Effort) -> float:
-    """Return a bound on the makespan from a model in which nothing spoils and no time runs out.
+def _lenient(
+    look: Outlook, objective: Objective, known: Heads, ticks: int, limit: float, effort: Effort
+) -> float:
+    """Return a bound from a model in which nothing spoils and no time runs out.
 
     Args:
         look: the task with its draws.
+        objective: what is bounded.
         known: earliest times.
-        ticks: a makespan that is reached.
+        ticks: a makespan that is reached, or the horizon.
         limit: a bound that is known.
         effort: what may be spent.
     """
@@ -230,18 +225,60 @@ def _lenient(look: Outlook, known: Heads, ticks: int, limit: float, effort: Effo
     weak = fading(graph)
     makes = any(graph.subtasks[i].produces for i in weak)
     reopens = any(event.kind == "deadline" for event in graph.events)
-    if graph.constraints or makes or reopens or negated(graph) & weak:
+    roots = [s.needs for s in graph.subtasks] + ([] if graph.goal is None else [graph.goal])
+    if not weak or graph.constraints or makes or reopens or read(graph, roots, True) & weak:
         return limit
-    full = repeats(look, "makespan", ticks, known.start)
+    full = repeats(look, objective, ticks, known.start)
     counts = {i: first_success(look, i, k) if i in weak else k for i, k in full.counts.items()}
     if max(counts.values(), default=0) > MOST_RUNS:
         return limit
-    part = Effort(effort.left / 3, effort.workers, effort.deterministic, False)
-    before = part.left
-    problem = Problem(look, "makespan", known, ticks, Repeats(counts, weak), limit, lenient=True)
-    answer = problem.solve(part)
-    effort.left -= before - part.left
-    return answer.bound if answer else limit
+    with effort.part(3) as part:
+        problem = Problem(look, objective, known, ticks, Repeats(counts, weak), limit, lenient=True)
+        answer = problem.solve(part)
+    if answer is None:
+        return limit
+    return min(limit, answer.bound) if objective == "reward" else max(limit, answer.bound)
+
+
+def _complete(
+    look: Outlook,
+    objective: Objective,
+    known: Heads,
+    limit: float,
+    effort: Effort,
+    first: Played | None,
+) -> _Found:
+    """Search over longer and longer spans until the answer cannot depend on the span.
+
+    A makespan is looked for only if it is shorter than that of ``first``.
+    """
+    target = None if first is None else first.value[objective]
+    for ticks, final in _spans(look, objective, limit, known, target):
+        often = repeats(look, objective, ticks, known.start)
+        whole = all(count <= MOST_RUNS for count in often.counts.values())
+        often = replace(often, counts={i: min(count, MOST_RUNS) for i, count in often.counts.items()})
+        if sum(often.counts.values()) > MOST_RUNS_IN_ALL or _cells(look.graph, often, ticks) > MOST_CELLS:
+            break
+        result = _solve(look, objective, known, ticks, often, limit, effort, target)
+        played = _better(objective, result.played, first)
+        if objective == "makespan":
+            if result.impossible and not final:
+                limit = max(limit, ticks + 1.0) if whole else limit
+                continue
+            if result.impossible and whole:
+                return _Found(first, float(ticks + 1)) if first else _Found(None, math.inf, True)
+            return _Found(played, min(result.bound, ticks + 1.0) if whole else limit)
+        if not (whole and final):
+            return _Found(played, limit)
+        return _Found(played, min(limit, result.bound) if objective == "reward" else result.bound)
+    return _Found(first, limit)
+
+
+def _better(objective: Objective, a: Played | None, b: Played | None) -> Played | None:
+    """Return the better of two plays."""
+    sign = -1 if objective == "reward" else 1
+    reached = [(sign * v, k, p) for k, p in enumerate((a, b)) if p and (v := p.value[objective]) is not None]
+    return min(reached)[2] if reached else None
 
 
 def _cells(graph: TaskGraph, often: Repeats, ticks: int) -> int:
@@ -251,17 +288,27 @@ def _cells(graph: TaskGraph, often: Repeats, ticks: int) -> int:
     return ticks * (states + falling + 4 * len(fading(graph) - often.settled))
 
 
-def _spans(look: Outlook, objective: Objective, limit: float, known: Heads) -> list[tuple[int, bool]]:
+def _span(look: Outlook) -> tuple[int, bool]:
+    """Return ticks in which a task can be played out, and whether that is sure."""
+    horizon = look.graph.horizon
+    return _longest(look) if horizon is None else (horizon, True)
+
+
+def _spans(
+    look: Outlook, objective: Objective, limit: float, known: Heads, target: float | None
+) -> list[tuple[int, bool]]:
     """Return (ticks, whether no longer span can matter), shorter ones first where that pays."""
     graph = look.graph
-    most, final = (graph.horizon, True) if graph.horizon is not None else _longest(look)
+    most, final = _span(look)
+    if objective != "makespan":
+        return [(most, final)]
+    if target is not None:
+        most, final = max(1, int(target) - 1), True
     often = repeats(look, objective, most, known.start)
     by_tick = _cells(graph, often, 1) > 0 or sum(often.counts.values()) > 2 * len(often.counts)
-    if objective != "makespan" or not by_tick:
-        return [(most, final)]
     spans = []
     ticks = int(limit * 1.3) + 4
-    while ticks < most:
+    while by_tick and ticks < most:
         spans.append((ticks, False))
         ticks = int(ticks * 1.6)
     return [*spans, (most, final)]
@@ -298,9 +345,10 @@ def _solve(
     often: Repeats,
     bound: float,
     effort: Effort,
+    target: float | None = None,
 ) -> _Found:
     """Build the model for a span, solve it and play what comes out."""
-    problem = Problem(look, objective, known, ticks, often, bound)
+    problem = Problem(look, objective, known, ticks, often, bound, target=target)
     answer = problem.solve(effort)
     if answer is None:
         return _Found(None, bound, problem.impossible)

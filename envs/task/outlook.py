@@ -8,7 +8,7 @@ over time, and which subtasks can help an objective at all. How often they run i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -173,10 +173,9 @@ def useful(graph: TaskGraph, objective: Objective) -> frozenset[int]:
     return frozenset(node for node, wanted in seen if wanted and node < n)
 
 
-def negated(graph: TaskGraph) -> frozenset[int]:
-    """Return the subtasks that a need or the goal reads negated, at any depth."""
+def read(graph: TaskGraph, roots: Iterable[int], negated: bool) -> frozenset[int]:
+    """Return the subtasks that some nodes read negated (or unnegated), at any depth."""
     n = len(graph.subtasks)
-    roots = [s.needs for s in graph.subtasks] + ([] if graph.goal is None else [graph.goal])
     todo = [(node, False) for node in roots]
     seen: set[tuple[int, bool]] = set()
     while todo:
@@ -187,7 +186,7 @@ def negated(graph: TaskGraph) -> frozenset[int]:
         if node >= n:
             gate = graph.gates[node - n]
             todo += [(p, sign) for p in gate.positive] + [(p, not sign) for p in gate.negative]
-    return frozenset(node for node, sign in seen if sign and node < n)
+    return frozenset(node for node, sign in seen if sign == negated and node < n)
 
 
 def holds_at_reset(graph: TaskGraph) -> bool:

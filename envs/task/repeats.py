@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stratagym.envs.task.graph import TRUE, TaskGraph
-from stratagym.envs.task.outlook import Objective, Outlook, spoilers, useful
+from stratagym.envs.task.outlook import Objective, Outlook, read, spoilers, useful
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class _Readers:
         self.direct: dict[int, set[int]] = {}
         for i, s in enumerate(graph.subtasks):
             lagged = [p for lag in s.lags for p in lag.predecessors]
-            for p in (*self._read(s.needs, True), *lagged):
+            for p in (*read(graph, [s.needs], False), *lagged):
                 self.by[self.unit[p]].add(self.unit[i])
             certain = self._certain(s.needs)
             for lag in s.lags:
@@ -155,15 +155,15 @@ class _Readers:
         for u, units in self.by.items():
             units.discard(u)
         goal = TRUE if graph.goal is None else graph.goal
-        self.goal = {self.unit[p] for p in self._read(goal, True)}
+        self.goal = {self.unit[p] for p in read(graph, [goal], False)}
         self.end = self._certain(goal) if objective == "makespan" else set()
         if objective == "reward":
             self.goal |= {self.unit[i] for i, s in enumerate(graph.subtasks) if s.reward}
         if objective == "tardiness":
             self.goal |= {self.unit[i] for due in graph.dues for i in due.members}
             nodes = [b.node for c in graph.choices for b in c.branches]
-            self.goal |= {self.unit[i] for node in nodes for i in self._read(node, True)}
-        kept = set() if objective == "makespan" else {self.unit[p] for p in self._read(goal, False)}
+            self.goal |= {self.unit[i] for node in nodes for i in read(graph, [node], False)}
+        kept = set() if objective == "makespan" else {self.unit[p] for p in read(graph, [goal], True)}
         self.open = {u for u in self.members if u not in kept and self._plain(look, u)}
         self.closure = {u: self._closed(u) for u in self.members}
         self.must = self.end.union(*(self.closure[u] for u in self.end))
@@ -193,26 +193,6 @@ class _Readers:
                 seen.add(u)
                 todo += self.direct[u]
         return seen
-
-    def _read(self, node: int, wanted: bool) -> set[int]:
-        """Return the subtasks that a node reads unnegated (or negated)."""
-        n = len(self.graph.subtasks)
-        found: set[int] = set()
-        seen: set[tuple[int, bool]] = set()
-        todo = [(node, True)]
-        while todo:
-            here = todo.pop()
-            if here[0] == TRUE or here in seen:
-                continue
-            seen.add(here)
-            place, sign = here
-            if place < n:
-                if sign == wanted:
-                    found.add(place)
-                continue
-            gate = self.graph.gates[place - n]
-            todo += [(p, sign) for p in gate.positive] + [(p, not sign) for p in gate.negative]
-        return found
 
     def _certain(self, node: int) -> set[int]:
         """Return the units that must be done for a node to hold."""

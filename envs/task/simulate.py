@@ -6,7 +6,7 @@ agent has observed. It adds no rule.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,17 +41,22 @@ def empty_lane(t: list[int], tb: list[int]) -> at.Memory:
     return at.Memory(t, tb, [0] * t[at.S_LENGTH], [0] * t[at.SB_LENGTH], [0] * t[at.X_END], [0] * rows)
 
 
-def happenings(m: at.Memory, graph: TaskGraph) -> list[Happening]:
+def event_rows(m: at.Memory) -> list[tuple[int, int, int, int]]:
+    """Return the event rows of the latest step: tick, kind, subject, amount or agent."""
+    starts = range(1, 1 + int(m.x[0]) * at.EVENT_SIZE, at.EVENT_SIZE)
+    return [(m.x[k], m.x[k + 1], m.x[k + 2], m.x[k + 3]) for k in starts]
+
+
+def happenings(m: at.Memory, graph: TaskGraph, rows: Iterable[tuple[int, int, int, int]]) -> list[Happening]:
     """Return the events of the latest step in words.
 
     Args:
         m: a lane just stepped.
         graph: its task.
+        rows: see ``event_rows``.
     """
     found: list[Happening] = []
-    for k in range(int(m.x[0])):
-        row = 1 + k * at.EVENT_SIZE
-        tick, code, what, _ = (int(n) for n in m.x[row : row + at.EVENT_SIZE])
+    for tick, code, what, _ in rows:
         kind = at.EVENT_WORDS[code]
         if kind == "join":
             continue
@@ -185,7 +190,7 @@ class Simulator:
             row = 1 + k * at.EVENT_SIZE
             if m.x[row + at.E_KIND] == at.E_SUCCESS and m.x[row + at.E_WHO]:
                 self._paid += self.graph.subtasks[m.x[row + at.E_WHAT]].reward
-        return happenings(m, self.graph)
+        return happenings(m, self.graph, event_rows(m))
 
     def free(self) -> dict[str, int]:
         """Return the free capacity of every resource."""

@@ -284,7 +284,11 @@ def start(m: Memory, i: int, a: int) -> None:
     clock = m.s[at.CLOCK]
     for k in range(m.t[row + at.TAKE_COUNT]):
         pair = m.t[row + at.TAKES] + 2 * k
-        m.s[m.t[at.Q_LEVELS] + m.t[pair]] -= m.t[pair + 1]
+        level = m.t[pair]
+        left = m.s[m.t[at.Q_LEVELS] + level] - m.t[pair + 1]
+        m.s[m.t[at.Q_LEVELS] + level] = left
+        if left < m.t[m.t[at.P_LEVELS] + m.t[at.T_LEVELS] + level]:
+            m.s[at.HURT] = 1
     m.s[q + at.STARTS] += 1
     m.s[q + at.START] = clock
     m.s[q + at.END] = min(at.FAR, clock + drawn_duration(m, i))
@@ -297,10 +301,7 @@ def start(m: Memory, i: int, a: int) -> None:
         m.s[at.LETTERS_STILL] = 0
     if m.s[q + at.STARTS] >= m.t[row + at.ATTEMPTS]:
         put(m, at.SPENT, i)
-    if among(m, at.B_USING, i):
-        m.s[at.HURT] = 1
     if among(m, at.B_CHOSEN, i):
-        m.s[at.HURT] = 1
         open_branches(m)
     crew = m.t[at.CREW_WORDS]
     for w in range(crew):
@@ -341,14 +342,13 @@ def serve(m: Memory, actions: Ints) -> bool:
         if m.t[row + at.AGENTS] > 1 and able(m, a, i) and idle(m, a):
             accepted = serve_joint(m, actions, i, a)
         else:
-            if m.s[at.STALE] != 0:
-                refresh(m)
-            accepted = has(m, at.ELIGIBLE, i) and able(m, a, i) and idle(m, a)
+            # The eligible set answers for the first agent; after a start only one subtask is judged.
+            accepted = m.s[at.STALE] == 0 and has(m, at.ELIGIBLE, i) and able(m, a, i) and idle(m, a)
+            reason = at.NO_REFUSAL if accepted else reason_of(m, i, a, 1)
+            m.x[refusals + a] = reason
+            accepted = reason == at.NO_REFUSAL
             if accepted:
                 start(m, i, a)
-                m.x[refusals + a] = at.NO_REFUSAL
-            else:
-                m.x[refusals + a] = reason_of(m, i, a, 1)
         if accepted and m.t[row + at.ATTENDED] == 0:
             still = True
     for a in range(len(actions)):

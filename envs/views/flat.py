@@ -22,7 +22,7 @@ from gymnasium import spaces
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.compile import support
 from stratagym.envs.task.graph import TRUE, TaskGraph
-from stratagym.envs.task.layout import Bytes, Ints, Memory
+from stratagym.envs.task.layout import Bytes, Ints, Memory, Word
 from stratagym.envs.task.nodes import ONE, ZERO, lowest, u64
 from stratagym.envs.task.starts import idle, shortest
 from stratagym.envs.task.view import Knowledge
@@ -111,24 +111,28 @@ def write_subtasks(m: Memory, features: Ints, out: Bytes, base: int) -> None:
                     # Spent is only failed if nothing came of it.
                     bits &= bits ^ (m.sb[at.DONE * words + w] & bits)
                     bits &= bits ^ (m.sb[at.RUNNING * words + w] & bits)
-                for k in range(min(64, n - (w << 6))):
-                    out[place + (w << 6) + k] = (bits >> u64(k)) & ONE
-        elif feature == AGE:
+                spread_bits(bits, out, place + (w << 6), min(64, n - (w << 6)))
+        else:
             for i in range(n):
                 out[place + i] = 0
             for w in range(words):
-                run = m.sb[at.RUNNING * words + w]
-                while run != ZERO:
-                    i = (w << 6) + lowest(run)
-                    run &= run - ONE
-                    out[place + i] = tick_feature(m, AGE, i)
-        else:
-            for i in range(n):
-                out[place + i] = tick_feature(m, feature, i)
+                look = m.sb[at.RUNNING * words + w]
+                if feature > AGE:
+                    look = m.tb[feature_row(feature) * words + w]
+                while look != ZERO:
+                    i = (w << 6) + lowest(look)
+                    look &= look - ONE
+                    out[place + i] = tick_feature(m, feature, i)
+
+
+def spread_bits(word: Word, out: Bytes, base: int, count: int) -> None:
+    """Write the lowest ``count`` bits of a word as bytes 0 and 1 from ``out[base]`` on."""
+    for k in range(count):
+        out[base + k] = (word >> u64(k)) & ONE
 
 
 def feature_row(feature: int) -> int:
-    """Return the lane's bit row behind a feature."""
+    """Return the bit row behind a feature: the lane's, or (of ticks) the task's row of those it can tell of."""
     if feature == IS_DONE:
         return at.DONE
     if feature == IS_RUNNING:
@@ -139,7 +143,17 @@ def feature_row(feature: int) -> int:
         return at.CLOSED
     if feature == IS_FAILED:
         return at.SPENT
-    return at.UNKNOWN
+    if feature == IS_UNKNOWN:
+        return at.UNKNOWN
+    if feature == SINCE_SUCCESS:
+        return at.B_LED
+    if feature == SINCE_START:
+        return at.B_TRACED
+    if feature == ROOM:
+        return at.B_DEADLINE
+    if feature == ATTEMPTS_LEFT:
+        return at.B_LIMITED
+    return at.B_VARIED
 
 
 def write_state(m: Memory, rich: int, out: Bytes, base: int) -> None:
