@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, SupportsInt
 
 import gymnasium
 import numpy as np
@@ -102,7 +102,7 @@ class TaskParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
         return self._observations(seen, info), self._infos(info)
 
     def step(
-        self, actions: Mapping[str, int | None]
+        self, actions: Mapping[str, SupportsInt | None]
     ) -> tuple[
         dict[str, AgentObs], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]
     ]:
