@@ -177,6 +177,14 @@ def test_the_goal_ends_what_can_be_earned() -> None:
     assert optimum(load_task(mapping).graph).value == 1
 
 
+def test_rewards_of_many_decimals_are_not_lost() -> None:
+    """A third is no short decimal; its sum is found all the same, and the bound is not below it."""
+    fields = {"reward": 1 / 3, "duration": 2}
+    solution = optimum(load_task({"horizon": 6, "subtasks": {k: fields for k in "abcd"}}).graph)
+    assert solution.value == pytest.approx(1.0)
+    assert solution.bound >= 1.0
+
+
 def test_kinds_of_claims() -> None:
     """Draws left open give a bound, known ones hindsight, secrets hindsight, the rest a proof."""
     plain = {"horizon": 9, "subtasks": {"a": {"duration": 3}}, "goal": "a"}

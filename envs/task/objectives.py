@@ -8,7 +8,7 @@ to solve and what may be claimed of the results.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -32,6 +32,8 @@ from stratagym.envs.task.schedule_rules import (
 from stratagym.envs.task.schedule_ticks import add_constraints, add_fading, add_reduced_stock
 
 TOLERANCE = 1e-6
+LARGEST_FACTOR = 10**6
+"""Weights with more decimals than this has digits are rounded, to the safe side."""
 
 
 @dataclass
@@ -98,6 +100,7 @@ class Problem:
         add_reduced_stock(sheet)
         add_constraints(sheet, careful)
         self.scale = 1
+        self.exact = True
         self.value: Any = 0
         if objective == "makespan":
             self._makespan(int(bound))
@@ -111,7 +114,7 @@ class Problem:
             if target is not None:
                 least = math.floor(sign * target * self.scale - TOLERANCE)
                 sheet.circuit.model.add(sign * self.value >= least)
-            if math.isfinite(bound):
+            if self.exact and math.isfinite(bound):
                 most = math.ceil(sign * bound * self.scale + TOLERANCE)
                 sheet.circuit.model.add(sign * self.value <= most)
 
@@ -198,14 +201,14 @@ class Problem:
                 ]
                 paid.append((run, c.both(self._counted(run), *(c.negate(x) for x in earlier))))
         weights = [self.graph.subtasks[run.subtask].reward for run, _ in paid]
-        self.scale, whole = _scaled(weights, math.ceil)
+        self.scale, self.exact, whole = _scaled(weights, math.ceil)
         self._set_objective(sum(w * literal for w, (_, literal) in zip(whole, paid, strict=True)), True)
 
     def _tardiness(self) -> None:
         """The weighted ticks from due to first success; the horizon stands for what has none."""
         sheet, c = self.sheet, self.sheet.circuit
         horizon = sheet.ticks
-        self.scale, whole = _scaled([due.weight for due in self.graph.dues], math.floor)
+        self.scale, self.exact, whole = _scaled([due.weight for due in self.graph.dues], math.floor)
         terms = []
         for due, weight in zip(self.graph.dues, whole, strict=True):
             runs = [run for i in due.members for run in sheet.runs.get(i, ())]
@@ -306,10 +309,10 @@ class Problem:
         )
 
 
-def _scaled(weights: Sequence[float], rounding: Any) -> tuple[int, list[int]]:
-    """Return a factor and the weights times it as integers, exact where decimals are short."""
+def _scaled(weights: Sequence[float], rounding: Callable[[Fraction], int]) -> tuple[int, bool, list[int]]:
+    """Return a factor, whether it makes all weights integers, and the weights times it as integers."""
     exact = [Fraction(repr(float(w))) for w in weights]
-    factor = math.lcm(*(x.denominator for x in exact)) if exact else 1
-    if factor > 10**6:
-        factor = 10**6
-    return factor, [int(rounding(x * factor)) for x in exact]
+    factor = math.lcm(*(x.denominator for x in exact))
+    fits = factor <= LARGEST_FACTOR
+    factor = factor if fits else LARGEST_FACTOR
+    return factor, fits, [rounding(x * factor) for x in exact]
