@@ -63,7 +63,7 @@ def id_of(name: str) -> str:
 
 
 def register_all() -> None:
-    """Register every domain and ``stratagym/Task-v0`` with Gymnasium (and PettingZoo, where it can)."""
+    """Register every domain and ``stratagym/Task-v0`` with Gymnasium."""
     _register(TASK_ID, {})
     for name in find_domains():
         _register(id_of(name), {"domain": name})
