@@ -39,7 +39,7 @@ TEA: dict[str, Any] = {
 
 MOVE: dict[str, Any] = {
     "name": "moving house",
-    "horizon": 40,
+    "horizon": 22,
     "agents": [{"name": "ann", "skills": ["drive"]}, {"name": "bob"}, {"name": "cy", "skills": ["drive"]}],
     "resources": {"van": 1},
     "subtasks": {
@@ -83,7 +83,7 @@ GARDEN: dict[str, Any] = {
 
 FORGE: dict[str, Any] = {
     "name": "forge",
-    "horizon": 50,
+    "horizon": 12,
     "subtasks": {
         "heat": {"duration": {"uniform": [2, 5]}, "attended": 1},
         "strike": {
@@ -101,23 +101,23 @@ FORGE: dict[str, Any] = {
 
 STORM: dict[str, Any] = {
     "name": "storm",
-    "horizon": 40,
+    "horizon": 17,
     "agents": 2,
     "resources": {"pump": 2},
     "items": {"fuel": 3},
     "subtasks": {
         "bail": {"duration": 3, "uses": {"pump": 1}, "reward": 1},
-        "patch": {"duration": {"uniform": [2, 4]}, "needs": "bail", "deadline": 20},
+        "patch": {"duration": {"uniform": [3, 7]}, "needs": "bail", "deadline": 20},
         "refuel": {"duration": 1, "consumes": {"fuel": 1}, "repeatable": True},
         "signal": {"duration": 2, "needs": "bail | refuel", "deadline": 12},
-        "row": {"duration": 6, "attended": 2, "needs": "patch", "reward": 3},
+        "row": {"duration": 8, "attended": 2, "needs": "patch", "reward": 3},
     },
     "events": [
         {"at": {"uniform": [4, 6]}, "undo": "bail"},
         {"at": 5, "capacity": {"pump": 1}},
         {"at": 6, "stock": {"fuel": -2}},
         {"at": 7, "agent": "agent 1", "down": 5},
-        {"at": 8, "duration": {"row": {"choice": [4, 8]}}, "known": True},
+        {"at": 8, "duration": {"row": {"choice": [6, 9]}}, "known": True},
         {"at": 9, "deadline": {"patch": 25}},
         {"at": 14, "appear": "signal"},
     ],

@@ -208,7 +208,7 @@ def test_single_wrappers() -> None:
         )
         total += float(reward)
         assert obs in env.observation_space
-    assert truncated and not terminated
+    assert (terminated, truncated) == (False, True)
     assert info["episode"]["r"] == pytest.approx(total)
     assert info["episode"]["l"] == 7
     gymnasium.make("stratagym/Graph-v0", instances=4, max_episode_steps=3).reset(seed=0)

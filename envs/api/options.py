@@ -70,6 +70,9 @@ class Options:
         one_of("executor", self.executor, EXECUTORS)
         if self.reward is not None:
             one_of("reward", self.reward, REWARDS)
+        for name in ("end_on_dead_end", "opaque"):
+            if not isinstance(getattr(self, name), bool):
+                raise OptionError(f"{name}={getattr(self, name)!r} is neither True nor False")
 
     def reward_for(self, model: Model) -> RewardName:
         """Return the reward in force: the one asked for, or the default of the tasks."""
