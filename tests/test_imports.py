@@ -23,9 +23,10 @@ LEVEL = {
     "views": 4,
     "render": 4,
     "domains": 5,
-    "registry": 6,
-    "api": 7,
-    "record": 8,
+    "certificates": 6,
+    "registry": 7,
+    "api": 8,
+    "record": 9,
 }
 """The order of the rooms in envs; a room imports only lower ones and itself."""
 
@@ -139,11 +140,11 @@ def test_the_command_line_starts_light(module: str) -> None:
 
 
 def test_import_is_fast() -> None:
-    """``import stratagym`` takes at most 2.5 times as long as ``import gymnasium``, best of five runs.
+    """``import stratagym`` takes at most 0.5 s of CPU time, or 2.5 times that of ``import gymnasium``.
 
-    That is 0.5 s on a machine that imports Gymnasium in 0.2 s; a ratio holds on a slow one too.
+    CPU time, and a ratio where the machine is slow, since tests run beside other work.
     """
-    clock = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+    clock = "import time; t = time.process_time(); import {}; print(time.process_time() - t)"
     times = {
         name: min(float(fresh(clock.format(name))) for _ in range(5)) for name in ("gymnasium", "stratagym")
     }
