@@ -255,15 +255,20 @@ class Outputs:
     events: Any  # [rows, EVENT_COLUMNS] int32
 
 
-def compiled_functions() -> Any:
+def is_narrow(dims: at.Dims) -> bool:
+    """Return whether one word holds all subtasks, and one all gates."""
+    return dims.words == 1 and dims.gates <= 64
+
+
+def compiled_functions(narrow: bool) -> Any:
     """Return the compiled loops."""
     from stratagym.envs.api import lanes
     from stratagym.envs.task.compiled import compile_modules
 
-    return compile_modules((*MODULES, lanes), ("step_lanes", "reset_lanes"))
+    return compile_modules((*MODULES, lanes), ("step_lanes", "reset_lanes"), narrow)
 
 
-def cached() -> bool:
+def cached(narrow: bool) -> bool:
     """Return whether the compiled loops lie on disk."""
     from importlib.util import find_spec
 
@@ -272,7 +277,7 @@ def cached() -> bool:
     from stratagym.envs.api import lanes
     from stratagym.envs.task.code_cache import is_cached
 
-    return is_cached((*MODULES, lanes))
+    return is_cached((*MODULES, lanes), narrow)
 
 
 class Lanes:
@@ -323,7 +328,7 @@ class Lanes:
         if count > 1:
             self.s = np.zeros((rows, places[at.S_LENGTH]), np.int32)
             self.sb = np.zeros((rows, places[at.SB_LENGTH]), np.uint64)
-        if executor == "compiled" or (executor == "auto" and (count > 1 or cached())):
+        if executor == "compiled" or (executor == "auto" and (count > 1 or cached(is_narrow(dims)))):
             self._compile()
         else:
             self._interpret()
@@ -342,7 +347,7 @@ class Lanes:
 
     def _compile(self) -> None:
         """Change to the compiled loops; the lanes go on as they are."""
-        self._functions = compiled_functions()
+        self._functions = compiled_functions(is_narrow(self.model.dims))
         self.compiled = True
         self.s = np.array(self.s, np.int32)
         self.sb = np.array(self.sb, np.uint64)
@@ -536,7 +541,7 @@ class Lanes:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if self.compiled:
-            self._functions = compiled_functions()
+            self._functions = compiled_functions(is_narrow(self.model.dims))
 
 
 class _LazyRows:

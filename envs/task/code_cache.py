@@ -31,9 +31,14 @@ def source_hash(modules: Iterable[types.ModuleType]) -> str:
     return digest.hexdigest()[:16]
 
 
-def is_cached(modules: Iterable[types.ModuleType]) -> bool:
+def variant(narrow: bool) -> str:
+    """Return the name of one of the two compiled variants."""
+    return "narrow" if narrow else "wide"
+
+
+def is_cached(modules: Iterable[types.ModuleType], narrow: bool) -> bool:
     """Return whether code compiled from exactly these sources lies on disk."""
-    folder = cache_folder() / source_hash(modules)
+    folder = cache_folder() / source_hash(modules) / variant(narrow)
     return folder.is_dir() and any(folder.rglob("*.nbc"))
 
 

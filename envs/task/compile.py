@@ -308,6 +308,7 @@ class _Builder:
             a.initial,
             self.mask(sorted(involved)),
             len(a.table),
+            sum(1 << k for k, atom in enumerate(constraint.atoms) if atom.kind == "started"),
         )
 
     def _sets(self) -> None:

@@ -24,7 +24,7 @@ from numba import njit
 from numba import types as nb
 from numba.extending import intrinsic
 
-from stratagym.envs.task.code_cache import cache_folder, source_hash, writable
+from stratagym.envs.task.code_cache import cache_folder, source_hash, variant, writable
 from stratagym.envs.task.layout import Memory
 
 
@@ -73,9 +73,33 @@ REPLACED: dict[str, Callable[..., Any]] = {
 }
 """Functions for which the processor has an instruction, or numba needs to know a type."""
 
+
+@njit
+def _one(m: Any) -> int:
+    return 1
+
+
+@njit
+def _zero(i: int) -> int:
+    return 0
+
+
+NARROW: dict[str, Callable[..., Any]] = {"words_of": _one, "word_of": _zero}
+"""What the variant for up to 64 subtasks and gates takes as given."""
+
 INLINED = frozenset(
     {
         "able",
+        "after",
+        "spread_bits",
+        "hands",
+        "lag_anchor",
+        "next_time",
+        "stock_reason",
+        "hopeless_endings",
+        "judge",
+        "close",
+        "plan_next",
         "among",
         "attend",
         "below",
@@ -140,12 +164,15 @@ TYPES: dict[str, Any] = {
 
 
 @cache
-def compile_modules(modules: tuple[types.ModuleType, ...], entries: tuple[str, ...]) -> Mapping[str, Any]:
+def compile_modules(
+    modules: tuple[types.ModuleType, ...], entries: tuple[str, ...], narrow: bool
+) -> Mapping[str, Any]:
     """Compile the entry points and everything that they call.
 
     Args:
         modules: in any order; their functions may call each other by name.
         entries: the functions to return; their machine code is kept on disk.
+        narrow: whether no task has more than 64 subtasks or gates.
 
     Returns:
         The compiled entry points by name.
@@ -159,19 +186,20 @@ def compile_modules(modules: tuple[types.ModuleType, ...], entries: tuple[str, .
     words = {
         name: np.uint64(getattr(module, name)) for module in modules for name in getattr(module, "WORDS", ())
     }
-    folder = cache_folder() / source_hash(modules)
-    made: dict[str, Any] = dict(REPLACED)
+    folder = cache_folder() / source_hash(modules) / variant(narrow)
+    made: dict[str, Any] = REPLACED | (NARROW if narrow else {})
+    given = tuple(made)
     clones: dict[str, types.FunctionType] = {}
     kept = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(folder)
     try:
-        for name in _callees_first(functions, entries):
+        for name in _callees_first(functions, entries, given):
             clones[name] = _clone(functions[name], made | words)
             made[name] = njit(**_options(name, entries, folder))(clones[name])
     finally:
         numba.config.CACHE_DIR = kept
     for name in entries:
-        _compile(made, functions, name)
+        _compile(made, functions, name, given)
     return {name: made[name] for name in entries}
 
 
@@ -198,12 +226,14 @@ def _options(name: str, entries: tuple[str, ...], folder: Path) -> dict[str, Any
     return options
 
 
-def _callees_first(functions: Mapping[str, types.FunctionType], entries: tuple[str, ...]) -> list[str]:
+def _callees_first(
+    functions: Mapping[str, types.FunctionType], entries: tuple[str, ...], given: tuple[str, ...]
+) -> list[str]:
     """Return the names of all functions that the entries reach, each after those that it calls."""
     order: list[str] = []
 
     def visit(name: str) -> None:
-        if name in order or name in REPLACED:
+        if name in order or name in given:
             return
         for other in functions[name].__code__.co_names:
             if other in functions and other != name:
@@ -215,9 +245,14 @@ def _callees_first(functions: Mapping[str, types.FunctionType], entries: tuple[s
     return order
 
 
-def _compile(made: Mapping[str, Any], functions: Mapping[str, types.FunctionType], entry: str) -> None:
+def _compile(
+    made: Mapping[str, Any],
+    functions: Mapping[str, types.FunctionType],
+    entry: str,
+    given: tuple[str, ...],
+) -> None:
     """Compile one entry point for the types of its annotations, or take it from the disk."""
-    inner = [name for name in _callees_first(functions, (entry,)) if name != entry]
+    inner = [name for name in _callees_first(functions, (entry,), given) if name != entry]
     signature = _signature(functions[entry])
     dispatcher = made[entry]
     if dispatcher._cache.load_overload(signature, dispatcher.targetctx) is None:

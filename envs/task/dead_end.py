@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.layout import Memory
-from stratagym.envs.task.nodes import FULL, ZERO, among, has
+from stratagym.envs.task.nodes import FULL, ZERO, among, has, words_of
 from stratagym.envs.task.starts import able
 
 
@@ -178,7 +178,7 @@ def choice_can(m: Memory, i: int) -> bool:
 
 def barred(m: Memory, everything: int, branch: int) -> bool:
     """Return whether something outside the branch is done for good."""
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     for w in range(words):
         lasting = m.sb[at.DONE * words + w] & (FULL ^ m.tb[at.B_UNDOABLE * words + w])
         if lasting & m.tb[everything * words + w] & (FULL ^ m.tb[branch * words + w]) != ZERO:

@@ -20,6 +20,7 @@ from stratagym.envs.task.nodes import (
     meets,
     put,
     put_bit,
+    words_of,
 )
 
 UNCERTAIN_MOST = 16
@@ -42,8 +43,8 @@ def accepts(m: Memory, c: int) -> bool:
     return m.t[m.t[dfa(m, c) + at.DFA_ACCEPT] + m.s[m.t[at.Q_AUTOMATA] + c]] != 0
 
 
-def letter_of(m: Memory, c: int, quiet: bool) -> int:
-    """Return the letter of formula ``c`` on the present state (``quiet``: as if nothing had just started)."""
+def letter_of(m: Memory, c: int) -> int:
+    """Return the letter of formula ``c`` on the present state."""
     record = dfa(m, c)
     letter = 0
     for k in range(m.t[record + at.DFA_ATOM_COUNT]):
@@ -54,17 +55,16 @@ def letter_of(m: Memory, c: int, quiet: bool) -> int:
         elif kind == at.ATOM_RUNNING:
             true = meets(m, at.RUNNING, m.t[atom + 1])
         else:
-            true = not quiet and meets(m, at.STARTED, m.t[atom + 1])
+            true = meets(m, at.STARTED, m.t[atom + 1])
         if true:
             letter |= 1 << k
     return letter
 
 
-def after(m: Memory, c: int, quiet: bool) -> int:
-    """Return the state of formula ``c`` after one more letter, read on the present state."""
+def after(m: Memory, c: int, q: int, letter: int) -> int:
+    """Return the state of formula ``c`` after reading a letter in state ``q``."""
     record = dfa(m, c)
-    row = m.s[m.t[at.Q_AUTOMATA] + c] << m.t[record + at.DFA_ATOM_COUNT]
-    return m.t[m.t[record + at.DFA_TABLE] + row + letter_of(m, c, quiet)]
+    return m.t[m.t[record + at.DFA_TABLE] + (q << m.t[record + at.DFA_ATOM_COUNT]) + letter]
 
 
 def read_letters(m: Memory) -> None:
@@ -73,16 +73,20 @@ def read_letters(m: Memory) -> None:
         return
     still = 1
     for c in range(m.t[at.T_CONSTRAINTS]):
-        q = after(m, c, False)
-        if q != m.s[m.t[at.Q_AUTOMATA] + c]:
+        before = m.s[m.t[at.Q_AUTOMATA] + c]
+        letter = letter_of(m, c)
+        q = after(m, c, before, letter)
+        if q != before:
             m.s[m.t[at.Q_AUTOMATA] + c] = q
             m.s[at.STALE] = 1
             if m.t[m.t[dfa(m, c) + at.DFA_DEAD] + q] != 0:
                 m.s[at.DOOMED] = 1
                 m.s[at.HURT] = 1
-        if after(m, c, True) != q:
+        # The next letter, if nothing happens: this one without the starts.
+        quiet = letter & ~m.t[dfa(m, c) + at.DFA_STARTED]
+        if after(m, c, q, quiet) != q:
             still = 0
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     for w in range(words):
         m.sb[at.STARTED * words + w] = ZERO
     m.s[at.LETTERS_STILL] = still
@@ -155,7 +159,7 @@ def hopeless_endings(m: Memory, c: int, start: int, ended: bool) -> bool:
     record = dfa(m, c)
     involved = m.t[record + at.DFA_INVOLVED]
     tick = m.s[at.CLOCK] + 1
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     uncertain = 0
     anything = False
     for w in range(words):
@@ -168,13 +172,14 @@ def hopeless_endings(m: Memory, c: int, start: int, ended: bool) -> bool:
                 if outcome(m, i, tick) == 2:
                     uncertain = min(uncertain + 1, UNCERTAIN_MOST)
     dead = m.t[record + at.DFA_DEAD]
+    q = m.s[m.t[at.Q_AUTOMATA] + c]
     if not anything:
-        return m.t[dead + after(m, c, False)] != 0
+        return m.t[dead + after(m, c, q, letter_of(m, c))] != 0
     for combination in range(1 << uncertain):
         end_runs(m, involved, start, ended, combination, uncertain)
-        q = after(m, c, False)
+        letter = letter_of(m, c)
         resume_runs(m)
-        if m.t[dead + q] == 0:
+        if m.t[dead + after(m, c, q, letter)] == 0:
             return False
     return True
 
@@ -182,7 +187,7 @@ def hopeless_endings(m: Memory, c: int, start: int, ended: bool) -> bool:
 def end_runs(m: Memory, involved: int, start: int, ended: bool, combination: int, uncertain: int) -> None:
     """End what ends at the next tick, the k-th open outcome as bit k says; the marks keep what changed."""
     tick = m.s[at.CLOCK] + 1
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     k = 0
     for w in range(words):
         m.xb[at.MARK_A * words + w] = ZERO
@@ -210,7 +215,7 @@ def end_runs(m: Memory, involved: int, start: int, ended: bool, combination: int
 
 def resume_runs(m: Memory) -> None:
     """Put back what ``end_runs`` changed."""
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     for w in range(words):
         m.sb[at.RUNNING * words + w] |= m.xb[at.MARK_A * words + w]
         back = m.xb[at.MARK_B * words + w]

@@ -29,6 +29,7 @@ from stratagym.envs.task.nodes import (
     put,
     set_done,
     u64,
+    words_of,
 )
 from stratagym.envs.task.starts import below, emit, idle, refresh, serve, shortest
 
@@ -127,7 +128,7 @@ def happen(m: Memory, e: int) -> None:
 def capacity(m: Memory, resource: int) -> int:
     """Return the capacity of a resource: what is free and what runs hold."""
     total = m.s[m.t[at.Q_LEVELS] + resource]
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     for w in range(words):
         run = m.sb[at.RUNNING * words + w]
         while run != ZERO:
@@ -164,7 +165,7 @@ def shielded(m: Memory, i: int) -> bool:
 
 def spoil(m: Memory) -> bool:
     """Undo what has waited too long; judged for all first, then applied. Returns whether any did."""
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     found = False
     for w in range(words):
         rotten = ZERO
@@ -193,7 +194,7 @@ def spoil(m: Memory) -> bool:
 
 def close(m: Memory) -> bool:
     """Close what is too late for its deadline, afresh. Returns whether anything closed or opened."""
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     changed = False
     for w in range(words):
         late = ZERO
@@ -219,7 +220,7 @@ def close(m: Memory) -> bool:
 def plan_next(m: Memory) -> None:
     """Work out the next tick at which an event, an end, a spoiling or a closing can come."""
     clock = m.s[at.CLOCK]
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     next_tick = at.FAR
     for e in range(m.t[at.T_EVENTS]):
         next_tick = min(next_tick, m.s[m.t[at.Q_EVENTS] + e])
@@ -262,7 +263,7 @@ def tick(m: Memory) -> None:
             if m.s[m.t[at.Q_EVENTS] + e] <= clock:
                 happen(m, e)
                 changed = True
-        words = m.t[at.T_WORDS]
+        words = words_of(m)
         for w in range(words):
             run = m.sb[at.RUNNING * words + w]
             while run != ZERO:
@@ -310,7 +311,7 @@ def can_start(m: Memory) -> bool:
     """Return whether some idle agent can start something now."""
     if m.s[at.STALE] != 0:
         refresh(m)
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     for w in range(words):
         if m.sb[at.ELIGIBLE * words + w] != ZERO:
             return True
@@ -358,7 +359,7 @@ def comes_by_waiting(m: Memory, z: Memory, want: int) -> bool:
 
 def differs(m: Memory, z: Memory) -> bool:
     """Return whether two moments of a lane differ in a status, the stock, the capacity or a mask."""
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     levels = m.t[at.Q_LEVELS]
     for k in range(m.t[at.T_LEVELS]):
         if m.s[levels + k] != z.s[levels + k]:
@@ -501,7 +502,7 @@ def any_idle(m: Memory) -> bool:
 
 def reset_lane(m: Memory, seed: Word) -> None:
     """Begin an episode with the draws of ``seed`` (a word); the lane's row of the bank stays."""
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     task, episode, base = m.s[at.TASK], m.s[at.EPISODE], m.sb[m.t[at.QB_SEED] + 1]
     for k in range(m.t[at.S_LENGTH]):
         m.s[k] = 0
@@ -571,7 +572,7 @@ def status_of(m: Memory, i: int) -> int:
 def write_mask(m: Memory, a: int, out: Flags, base: int) -> None:
     """Write agent ``a``'s exact action mask into ``out[base : base + N + 1]``; the last action waits."""
     n = m.t[at.T_WIDE]
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     free = a < m.t[at.T_AGENTS] and idle(m, a)
     for w in range(words):
         can = ZERO

@@ -156,8 +156,9 @@ EVENT_KINDS = ("undo", "capacity", "stock", "agent", "duration", "deadline", "ap
     DFA_INITIAL,
     DFA_INVOLVED,
     DFA_STATES,
+    DFA_STARTED,  # the letter in which just the atoms about starts are true
     DFA_SIZE,
-) = range(10)
+) = range(11)
 # an atom: kind, and a node (done) or a row of tb (running, started)
 ATOM_DONE, ATOM_RUNNING, ATOM_STARTED = range(3)
 

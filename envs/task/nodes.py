@@ -25,6 +25,16 @@ def u64(x: int) -> Word:
     return x
 
 
+def words_of(m: Memory) -> int:
+    """Return W (compiled code for up to 64 subtasks and gates takes it as 1)."""
+    return m.t[at.T_WORDS]
+
+
+def word_of(i: int) -> int:
+    """Return in which word of its set bit ``i`` lies (as with ``words_of``)."""
+    return i >> 6
+
+
 def row_of(rows: list[Any], k: int) -> Any:
     """Return row ``k`` (compiled code takes a pointer to it)."""
     return rows[k]
@@ -43,42 +53,42 @@ def expand(word: Word, out: Flags, base: int, count: int) -> None:
 
 def has_bit(words: Words, base: int, i: int) -> bool:
     """Return whether bit ``i`` of the set that begins at ``base`` is set."""
-    return (words[base + (i >> 6)] >> u64(i & 63)) & ONE != ZERO
+    return (words[base + word_of(i)] >> u64(i & 63)) & ONE != ZERO
 
 
 def put_bit(words: Words, base: int, i: int) -> None:
     """Set bit ``i`` of the set that begins at ``base``."""
-    words[base + (i >> 6)] |= ONE << u64(i & 63)
+    words[base + word_of(i)] |= ONE << u64(i & 63)
 
 
 def drop_bit(words: Words, base: int, i: int) -> None:
     """Clear bit ``i`` of the set that begins at ``base``."""
-    words[base + (i >> 6)] &= FULL ^ (ONE << u64(i & 63))
+    words[base + word_of(i)] &= FULL ^ (ONE << u64(i & 63))
 
 
 def has(m: Memory, row: int, i: int) -> bool:
     """Return whether subtask ``i`` is in a row of the lane."""
-    return has_bit(m.sb, row * m.t[at.T_WORDS], i)
+    return has_bit(m.sb, row * words_of(m), i)
 
 
 def put(m: Memory, row: int, i: int) -> None:
     """Add subtask ``i`` to a row of the lane."""
-    put_bit(m.sb, row * m.t[at.T_WORDS], i)
+    put_bit(m.sb, row * words_of(m), i)
 
 
 def drop(m: Memory, row: int, i: int) -> None:
     """Take subtask ``i`` out of a row of the lane."""
-    drop_bit(m.sb, row * m.t[at.T_WORDS], i)
+    drop_bit(m.sb, row * words_of(m), i)
 
 
 def among(m: Memory, row: int, i: int) -> bool:
     """Return whether subtask ``i`` is in a row of the task."""
-    return has_bit(m.tb, row * m.t[at.T_WORDS], i)
+    return has_bit(m.tb, row * words_of(m), i)
 
 
 def meets(m: Memory, row: int, other: int) -> bool:
     """Return whether a row of the lane and a row of the task share a subtask."""
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     for w in range(words):
         if m.sb[row * words + w] & m.tb[other * words + w] != ZERO:
             return True
@@ -172,7 +182,7 @@ def clear_done(m: Memory, i: int) -> None:
 
 def branch_open(m: Memory, everything: int, branch: int) -> bool:
     """Return whether a branch contains every subtask of its choice that is running or done."""
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     for w in range(words):
         active = m.sb[at.RUNNING * words + w] | m.sb[at.DONE * words + w]
         outside = m.tb[everything * words + w] & (FULL ^ m.tb[branch * words + w])
@@ -183,7 +193,7 @@ def branch_open(m: Memory, everything: int, branch: int) -> bool:
 
 def open_branches(m: Memory) -> None:
     """Work out which subtasks no choice forbids: those in an open branch of each of their choices."""
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     for w in range(words):
         allowed = FULL
         for c in range(m.t[at.T_CHOICES]):

@@ -11,7 +11,19 @@ from stratagym.envs.rng import bits32
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.formulas import dfa, fatal, risky
 from stratagym.envs.task.layout import Ints, Memory, Word
-from stratagym.envs.task.nodes import FULL, ONE, ZERO, among, has, lowest, open_branches, put, put_bit, u64
+from stratagym.envs.task.nodes import (
+    FULL,
+    ONE,
+    ZERO,
+    among,
+    has,
+    lowest,
+    open_branches,
+    put,
+    put_bit,
+    u64,
+    words_of,
+)
 
 
 def idle(m: Memory, a: int) -> bool:
@@ -142,7 +154,7 @@ def reason_of(m: Memory, i: int, a: int, named: int) -> int:
 def refresh(m: Memory) -> None:
     """Work out what can start now (by an idle agent, others joining) and when time alone may change that."""
     clock = m.s[at.CLOCK]
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     wake = at.FAR
     free = 0
     for a in range(m.t[at.T_AGENTS]):
@@ -194,7 +206,7 @@ def refresh(m: Memory) -> None:
 def before_ends(m: Memory) -> int:
     """Return the next tick that is one before an end: there the look-ahead of formulas sees more."""
     tick = at.FAR
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     for w in range(words):
         run = m.sb[at.RUNNING * words + w]
         while run != ZERO:
@@ -231,7 +243,7 @@ def forbid(m: Memory, c: int) -> None:
     """Take out of the eligible set what one automaton in a risky state forbids."""
     involved = m.t[dfa(m, c) + at.DFA_INVOLVED]
     bystander = fatal(m, c, -1)
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     for w in range(words):
         look = m.sb[at.ELIGIBLE * words + w] & m.tb[involved * words + w]
         if bystander:

@@ -23,7 +23,7 @@ from stratagym.envs.task import layout as at
 from stratagym.envs.task.compile import support
 from stratagym.envs.task.graph import TRUE, TaskGraph
 from stratagym.envs.task.layout import Bytes, Ints, Memory, Word
-from stratagym.envs.task.nodes import ONE, ZERO, lowest, u64
+from stratagym.envs.task.nodes import ONE, ZERO, lowest, u64, words_of
 from stratagym.envs.task.starts import idle, shortest
 from stratagym.envs.task.view import Knowledge
 
@@ -99,7 +99,7 @@ def write_subtasks(m: Memory, features: Ints, out: Bytes, base: int) -> None:
         base: where to begin.
     """
     n = m.t[at.T_WIDE]
-    words = m.t[at.T_WORDS]
+    words = words_of(m)
     for f in range(len(features)):
         feature = features[f]
         place = base + f * n
