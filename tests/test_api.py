@@ -137,7 +137,7 @@ def _clean_registry() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_clean_registry")
 def test_register_a_task() -> None:
-    """A registered task makes without arguments, keeps the contract and gets twice its reference as horizon."""
+    """A registered task makes without arguments, keeps the contract and lasts twice its reference."""
     task = {key: value for key, value in TEA.items() if key != "horizon"}
     task["subtasks"] = {name: {k: v for k, v in s.items() if k not in ("due", "weight")}
                         for name, s in TEA["subtasks"].items()}  # fmt: skip
@@ -387,7 +387,7 @@ def test_rewards_by_hand(reward: str, expected: list[float]) -> None:
 
 
 def test_rewards_of_a_failure() -> None:
-    """A failure is charged the horizon by ``makespan`` and ``tardiness``, and earns its progress by ``dense``."""
+    """``makespan`` and ``tardiness`` charge a failure the horizon; ``dense`` pays its progress."""
     task = {**TEA, "subtasks": {**TEA["subtasks"], "brew": {"duration": 4, "needs": "boil water & warm pot"}}}
     for reward, expected in (
         ("makespan", -60),
