@@ -113,16 +113,25 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
         "git": evaluation.rows[-1]["git"],
         "environments": environments,
         "overall": {
-            name: {**asdict(_overall(found)), "environments": len(found)} for name, found in overall.items()
+            name: {**asdict(_overall(found, seed)), "environments": len(found)}
+            for name, found in overall.items()
         },
     }
 
 
-def _overall(scores: Sequence[metrics.Array]) -> metrics.Interval:
-    """Return the mean of the scores over environments; a single value stands for all its resamples."""
+def _overall(scores: Sequence[metrics.Array], seed: int) -> metrics.Interval:
+    """Return the mean of the scores over environments.
+
+    Each environment brings its own resamples of instances. Where all have a single
+    instance, the environments are the instances.
+    """
     if not scores:
         return metrics.Interval(None)
     length = max(len(values) for values in scores)
+    if length == 1:
+        column = np.array([[values[0]] for values in scores])
+        values = metrics.resampled(range(len(scores)), column, lambda means: means[:, 0], seed=seed)
+        return metrics.interval(values)
     full = [values if len(values) == length else np.full(length, values[0]) for values in scores]
     return metrics.interval(np.mean(full, axis=0))
 
