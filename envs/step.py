@@ -82,6 +82,7 @@ class Model:
         self.certificate = certificate
         self._mapping = mapping
         self._default_horizon = default_horizon
+        self._loaded: dict[int, Task] = {}
         self._tasks: dict[int, Task] = {}
         self._rows: dict[int, tuple[list[int], list[int]]] = {}
         self._references: dict[int, Reference] = {}
@@ -94,21 +95,28 @@ class Model:
     def __deepcopy__(self, memo: dict[int, Any]) -> Model:
         return self  # nothing in it ever changes
 
-    def task(self, index: int) -> Task:
-        """Return a task, its horizon filled in.
+    def loaded(self, index: int) -> Task:
+        """Return a task as it is written, perhaps without a horizon.
 
         Raises:
             ModelError: if the abstract world cannot play it.
         """
-        if index not in self._tasks:
+        if index not in self._loaded:
             source = self._mapping(index)
             task = source if isinstance(source, Task) else load_task(source)
-            if any(s.duration.kind == "world" for s in task.graph.subtasks):
-                name = next(s.name for s in task.graph.subtasks if s.duration.kind == "world")
+            name = next((s.name for s in task.graph.subtasks if s.duration.kind == "world"), None)
+            if name is not None:
                 raise ModelError(
                     f"task {task.name!r}: subtasks.{name}.duration is 'world', but no world would ever "
                     "report its end here; give it ticks, or play it in a world"
                 )
+            self._loaded[index] = task
+        return self._loaded[index]
+
+    def task(self, index: int) -> Task:
+        """Return a task, its horizon filled in."""
+        if index not in self._tasks:
+            task = self.loaded(index)
             if task.graph.horizon is None and self._default_horizon:
                 task = load_task({**task.to_dict(), "horizon": self._horizon(index, task.graph)})
             self._tasks[index] = task
@@ -140,7 +148,7 @@ class Model:
         """The padded shape of all tasks."""
         if self.certificate is not None:
             return self.certificate.dims
-        return dims_of([self.graph(k) for k in range(self.count)])
+        return dims_of([self.loaded(k).graph for k in range(self.count)])
 
     @cached_property
     def agents(self) -> int:

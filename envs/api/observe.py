@@ -156,7 +156,7 @@ def observe(
         agents=agents if full else tuple(replace(a, free_at=None) for a in agents),
         free={r.name: m.s[levels + k] for k, r in enumerate(graph.resources)},
         stock={item.name: m.s[stock + k] for k, item in enumerate(graph.items)},
-        automata=tuple(m.s[m.t[at.Q_AUTOMATA] + c] for c in range(len(graph.constraints))) if full else (),
+        automata=tuple(m.s[m.t[at.Q_AUTOMATA] + c] for c in range(len(known.constraints))) if full else (),
         lane=_lane(m, graph) if full else None,
     )
     return Observation(view, mask)

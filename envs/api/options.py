@@ -78,7 +78,7 @@ class Options:
         """Return the reward in force: the one asked for, or the default of the tasks."""
         if self.reward is not None:
             return self.reward
-        return "task" if model.graph(0).goal is None else "sparse"
+        return "task" if model.loaded(0).graph.goal is None else "sparse"
 
 
 def flat_view(model: Model, knowledge: Knowledge) -> FlatView:
@@ -89,7 +89,7 @@ def flat_view(model: Model, knowledge: Knowledge) -> FlatView:
     known = model.certificate
     if known is not None:
         return FlatView(model.dims, known.uses, known.shapes[knowledge], knowledge, known.kept.get(knowledge))
-    graphs = [model.graph(k) for k in range(model.count)]
+    graphs = [model.loaded(k).graph for k in range(model.count)]
     uses = sorted({name for graph in graphs for name in uses_of(graph)})
     return FlatView(model.dims, uses, static_shapes(graphs, knowledge), knowledge)
 

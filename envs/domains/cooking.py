@@ -14,13 +14,13 @@ from typing import Any
 from stratagym.envs.domains.domain import Domain, Size, Split, TaskSource
 from stratagym.envs.domains.draft import Draft, between, generator, pick
 from stratagym.envs.domains.replication import combination
-from stratagym.envs.domains.sources import DEFAULT_INSTANCES, at_least, data_beside, procedural, single
+from stratagym.envs.domains.sources import at_least, data_beside, procedural, single
 
 
 def source(
     size: Size = "medium",
     split: Split = "train",
-    instances: int = DEFAULT_INSTANCES,
+    instances: int | None = None,
     tasks: Sequence[int] | None = None,
     pots: int | None = None,
     agents: int = 1,

@@ -16,7 +16,7 @@ from typing import Any
 
 from stratagym.envs.domains.domain import Domain, Size, Split, TaskSource
 from stratagym.envs.domains.draft import Draft, between, generator, pick
-from stratagym.envs.domains.sources import DEFAULT_INSTANCES, at_least, data_beside, one_of, procedural
+from stratagym.envs.domains.sources import at_least, data_beside, one_of, procedural
 
 DEEPEST = 6
 """The deepest recipe that can be asked for."""
@@ -25,7 +25,7 @@ DEEPEST = 6
 def source(
     size: Size = "medium",
     split: Split = "train",
-    instances: int = DEFAULT_INSTANCES,
+    instances: int | None = None,
     depth: int | None = None,
     agents: int = 1,
 ) -> TaskSource:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from stratagym.envs.domains.domain import Domain, Size, Split, TaskSource
-from stratagym.envs.domains.sources import DEFAULT_INSTANCES, data_beside, one_of, procedural
+from stratagym.envs.domains.sources import data_beside, one_of, procedural
 
 SETS = (
     *("D1", "D2", "D3", "D4", "mining", "mining whole"),
@@ -23,7 +23,7 @@ whole recipe graph; and the like of the stored evaluation graphs."""
 def source(
     size: Size = "medium",
     split: Split = "train",
-    instances: int = DEFAULT_INSTANCES,
+    instances: int | None = None,
     set: str | None = None,
     costs: Literal["fixed", "drawn"] = "fixed",
     knobs: Mapping[str, Any] | None = None,

@@ -15,7 +15,7 @@ from typing import Any
 
 from stratagym.envs.domains.domain import Domain, Size, Split, TaskSource
 from stratagym.envs.domains.draft import Draft, between, generator, pick
-from stratagym.envs.domains.sources import DEFAULT_INSTANCES, data_beside, one_of, procedural, single
+from stratagym.envs.domains.sources import data_beside, one_of, procedural, single
 
 Jobs = tuple[tuple[tuple[int, int], ...], ...]
 """Per job its operations in order: pairs of machine (from 0) and duration."""
@@ -27,7 +27,7 @@ KNOWN_OPTIMA = {"ft06": 55, "ft10": 930, "la01": 666, "la02": 655, "la03": 597, 
 def source(
     size: Size = "medium",
     split: Split = "train",
-    instances: int = DEFAULT_INSTANCES,
+    instances: int | None = None,
     instance: str | None = None,
     file: str | None = None,
 ) -> TaskSource:

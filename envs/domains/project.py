@@ -17,7 +17,7 @@ from typing import Any
 
 from stratagym.envs.domains.domain import Domain, Size, Split, TaskSource
 from stratagym.envs.domains.draft import Draft, between, generator, pick
-from stratagym.envs.domains.sources import DEFAULT_INSTANCES, data_beside, one_of, procedural, single
+from stratagym.envs.domains.sources import data_beside, one_of, procedural, single
 
 SHIPPED = {"garden": "project_garden.sm", "fair": "project_fair.mm"}
 """Names and files of the instances that come with the package."""
@@ -51,7 +51,7 @@ class Project:
 def source(
     size: Size = "medium",
     split: Split = "train",
-    instances: int = DEFAULT_INSTANCES,
+    instances: int | None = None,
     instance: str | None = None,
     file: str | None = None,
 ) -> TaskSource:

@@ -13,8 +13,8 @@ from typing import Any
 
 from stratagym.envs.domains.domain import SIZES, SPLITS, Size, Split, TaskSource, instance_seed
 
-DEFAULT_INSTANCES = 100
-"""How many instances a procedural family has, unless told otherwise."""
+INSTANCES: dict[Size, int] = {"small": 100, "medium": 100, "large": 24}
+"""How many instances of each split are certified, and so how many there are unless told otherwise."""
 
 
 @cache
@@ -51,7 +51,7 @@ def procedural(
     draw: Callable[[int, Size], Mapping[str, Any]],
     size: Size,
     split: Split,
-    instances: int,
+    instances: int | None,
     variant: str = "",
 ) -> TaskSource:
     """Return a family of drawn tasks as a source.
@@ -61,7 +61,7 @@ def procedural(
         draw: (instance seed, size) -> mapping.
         size: one of ``SIZES``.
         split: one of ``SPLITS``.
-        instances: how many instances.
+        instances: how many instances; None for as many as are certified.
         variant: what else tells this family apart (options that are not the default).
 
     Raises:
@@ -69,11 +69,12 @@ def procedural(
     """
     one_of("size", size, SIZES)
     one_of("split", split, SPLITS)
-    at_least("instances", instances, 1)
+    count = INSTANCES[size] if instances is None else instances
+    at_least("instances", count, 1)
     family = f"{name}/{size}" + (f"/{variant}" if variant else "")
     return TaskSource(
         key=f"{family}/{split}",
-        count=instances,
+        count=count,
         mapping=lambda index: draw(instance_seed(split, index), size),
         family=family,
     )

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stratagym.envs.task.graph import Duration, Gate, Subtask, TaskGraph
+from stratagym.envs.task.graph import Branch, Duration, Gate, Subtask, TaskGraph
 
 Knowledge = Literal["full", "structure", "none"]
 KNOWLEDGE: tuple[Knowledge, ...] = ("full", "structure", "none")
@@ -147,13 +147,87 @@ def hide_times(graph: TaskGraph) -> TaskGraph:
     return replace(graph, subtasks=subtasks, dues=(), constraints=(), events=(), horizon=None)
 
 
+def hidden_at_reset(graph: TaskGraph) -> frozenset[int]:
+    """Return the subtasks that only an event lets appear."""
+    return frozenset(i for e in graph.events if e.kind == "appear" for i in e.targets)
+
+
 def hide_subtasks(graph: TaskGraph, hidden: frozenset[int]) -> TaskGraph:
-    """Return the graph in which subtasks that have not appeared can never start and tell nothing."""
+    """Return the graph in which subtasks that have not appeared can never start and tell nothing.
+
+    Conditions of others read as if they were not there; indices stay.
+    """
     if not hidden:
         return graph
-    never = len(graph.subtasks) + len(graph.gates)
-    blank = Subtask(
-        name="?",
+    n = len(graph.subtasks)
+    never = n + len(graph.gates)
+    subtasks = tuple(
+        _blank(i, never) if i in hidden else _without(s, hidden) for i, s in enumerate(graph.subtasks)
+    )
+    choices = tuple(
+        replace(c, branches=tuple(_part(b, hidden) for b in c.branches if set(b.members) - hidden))
+        for c in graph.choices
+        if set(c.members) - hidden
+    )
+    compositions = tuple(
+        replace(c, members=tuple(i for i in c.members if i not in hidden))
+        for c in graph.compositions
+        if set(c.members) - hidden
+    )
+    roots = [s.needs for s in subtasks] + [c.node for c in compositions]
+    roots += [b.node for c in choices for b in c.branches]
+    roots += [] if graph.goal is None else [graph.goal]
+    gates = _gates_of(graph, hidden, roots)
+    return replace(
+        graph,
+        subtasks=subtasks,
+        gates=(*gates, Gate(1)),
+        choices=choices,
+        compositions=compositions,
+        dues=tuple(d for d in graph.dues if set(d.members) - hidden),
+        events=tuple(e for e in graph.events if e.kind not in _ABOUT_SUBTASKS or set(e.targets) - hidden),
+    )
+
+
+_ABOUT_SUBTASKS = ("undo", "duration", "deadline", "appear")
+
+
+def _part(branch: Branch, hidden: frozenset[int]) -> Branch:
+    """Return a branch without its hidden members."""
+    return replace(branch, members=tuple(i for i in branch.members if i not in hidden))
+
+
+def _without(subtask: Subtask, hidden: frozenset[int]) -> Subtask:
+    """Return a subtask without lags to what is hidden."""
+    lags = tuple(lag for lag in subtask.lags if set(lag.predecessors) - hidden)
+    return replace(subtask, lags=lags)
+
+
+def _gates_of(graph: TaskGraph, hidden: frozenset[int], roots: list[int]) -> list[Gate]:
+    """Return the gates without hidden literals; what nobody visible reads never holds."""
+    n = len(graph.subtasks)
+    read = {v for v in roots if v >= n}
+    for g in range(len(graph.gates) - 1, -1, -1):
+        if n + g in read:
+            read |= {v for v in (*graph.gates[g].positive, *graph.gates[g].negative) if v >= n}
+    gates = []
+    for g, gate in enumerate(graph.gates):
+        if n + g not in read:
+            gates.append(Gate(1))
+            continue
+        positive = tuple(v for v in gate.positive if v not in hidden)
+        negative = tuple(v for v in gate.negative if v not in hidden)
+        lost = len(gate.positive) + len(gate.negative) - len(positive) - len(negative)
+        whole = gate.count == len(gate.positive) + len(gate.negative)
+        count = gate.count - lost if whole else min(gate.count, len(positive) + len(negative))
+        gates.append(Gate(max(1, count), positive, negative))
+    return gates
+
+
+def _blank(i: int, never: int) -> Subtask:
+    """Return what stands for a subtask that has not appeared."""
+    return Subtask(
+        name=f"?{i}",
         duration=Duration("fixed", (1,)),
         attended=None,
         needs=never,
@@ -170,13 +244,5 @@ def hide_subtasks(graph: TaskGraph, hidden: frozenset[int]) -> TaskGraph:
         attempts=None,
         repeatable=False,
         reward=0.0,
-        pay_group=-1,
-    )
-    return replace(
-        graph,
-        subtasks=tuple(
-            replace(blank, name=f"?{i}", pay_group=i) if i in hidden else s
-            for i, s in enumerate(graph.subtasks)
-        ),
-        gates=(*graph.gates, Gate(1)),
+        pay_group=i,
     )

@@ -25,7 +25,7 @@ from stratagym.envs.task.graph import TRUE, TaskGraph
 from stratagym.envs.task.layout import Bytes, Ints, Memory, Word
 from stratagym.envs.task.nodes import ONE, ZERO, lowest, u64, words_of
 from stratagym.envs.task.starts import idle, shortest
-from stratagym.envs.task.view import Knowledge
+from stratagym.envs.task.view import Knowledge, hidden_at_reset, hide_subtasks, hide_times
 
 (
     IS_DONE,
@@ -132,7 +132,7 @@ def spread_bits(word: Word, out: Bytes, base: int, count: int) -> None:
 
 
 def feature_row(feature: int) -> int:
-    """Return the bit row behind a feature: the lane's, or (of ticks) the task's row of those it can tell of."""
+    """Return the bit row behind a feature: the lane's, or, of ticks, the task's row of those it tells of."""
     if feature == IS_DONE:
         return at.DONE
     if feature == IS_RUNNING:
@@ -290,6 +290,16 @@ def automaton_rows(graph: TaskGraph) -> list[float]:
     return numbers
 
 
+def choice_rows(graph: TaskGraph) -> list[tuple[float, ...]]:
+    """Return one row for each branch of each choice: choice, done node (counted from 1), members."""
+    n = range(len(graph.subtasks))
+    return [
+        (c + 1, b.node + 2, *(i in b.members for i in n))
+        for c, choice in enumerate(graph.choices)
+        for b in choice.branches
+    ]
+
+
 def gate_rows(graph: TaskGraph) -> list[tuple[float, ...]]:
     """Return one row for each literal of each gate: gate, count, node (counted from 1), sign."""
     return [
@@ -305,6 +315,10 @@ def static_parts(graph: TaskGraph, knowledge: Knowledge) -> dict[str, Vector]:
     if knowledge == "none":
         return {}
     f32 = np.float32
+    # Written at reset only, so what appears later is never in it.
+    graph = hide_subtasks(graph, hidden_at_reset(graph))
+    if knowledge == "structure":
+        graph = hide_times(graph)
     n = len(graph.subtasks)
     goal = -2 if graph.goal is None else graph.goal
     parts = {
@@ -319,11 +333,8 @@ def static_parts(graph: TaskGraph, knowledge: Knowledge) -> dict[str, Vector]:
         "capacity": np.array([r.capacity for r in graph.resources], f32),
         "stock": np.array([k.stock for k in graph.items], f32),
         "skills": np.array([[k in a.skills for k in range(len(graph.skills))] for a in graph.agents], f32),
-        "choices": np.array(
-            [[c + 1, b.node + 2, *(i in b.members for i in range(n))] for c, choice in enumerate(graph.choices)
-             for b in choice.branches], f32,
-        ).reshape(-1, n + 2),
-    }  # fmt: skip
+        "choices": np.array(choice_rows(graph), f32).reshape(-1, n + 2),
+    }
     if knowledge == "structure":
         parts["subtasks"] = np.array([(s.reward, s.agents) for s in graph.subtasks], f32)
         return parts

@@ -128,7 +128,7 @@ class GraphView:
         if knowledge not in made:
             facts = certified(model, knowledge)
             if facts is None:
-                facts = facts_of([model.graph(k) for k in range(model.count)], knowledge)
+                facts = facts_of([model.loaded(k).graph for k in range(model.count)], knowledge)
             made[knowledge] = cls(model.dims, facts, knowledge)
         return made[knowledge]
 
