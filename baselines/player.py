@@ -1,34 +1,25 @@
-"""Playing the episodes of an evaluation: what is the same for all, the row of each, its record.
+"""Playing the episodes of an evaluation: what is the same for all, who plays, and the record.
 
-Owns the settings, the building of agents by name, the fields of a row. Which episodes
-are played, in which order and process, is decided in ``evaluate``; the loop of one
-episode is in ``rollout``.
+Owns the settings, the building of agents by name and the keeping of environments. Which
+episodes are played, in which order and process, is decided in ``evaluate``; the loop of
+one episode is in ``rollout``, its row in ``rows``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import json
-import math
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from stratagym.agents.base import Agent
-from stratagym.baselines import metrics
 from stratagym.baselines.results import SCHEMA, Row
 from stratagym.baselines.rollout import AgentError, Episode, Step, play
+from stratagym.baselines.rows import git_revision, objective_of, outcome, plain, task_fields, versions
 from stratagym.baselines.suites import EnvironmentSpec, InputError, one_line, slug
 from stratagym.envs.record import RecordWriter
-from stratagym.envs.task.graph import TaskGraph
 from stratagym.envs.task.reference import Reference, reference_of
-
-PACKAGES = ("stratagym", "gymnasium", "numpy", "numba", "ortools")
 
 AgentFactory = Callable[[], Agent]
 
@@ -66,32 +57,6 @@ class Settings:
         }
 
 
-@functools.cache
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that decide on results."""
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-@functools.cache
-def git_revision() -> str | None:
-    """Return the commit of the source tree, ``-dirty`` if it was changed; None outside a repository."""
-    here = Path(__file__).resolve().parent
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        tracked = ["git", "-C", str(here), "ls-files", "--error-unmatch", Path(__file__).name]
-        subprocess.run(tracked, capture_output=True, check=True, timeout=10)
-        done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None
-
-
 def load_agent(name: str) -> Agent:
     """Build an agent by its name in the zoo or as ``package.module:factory``.
 
@@ -102,10 +67,10 @@ def load_agent(name: str) -> Agent:
 
     try:
         agent: Agent = make_agent(name)
+    except ValueError as error:
+        raise InputError(one_line(error)) from error
     except Exception as error:  # a stranger's factory may raise anything
-        raise InputError(f"agent {name!r}: {one_line(error)}") from error
-    if not callable(getattr(agent, "act", None)) or not callable(getattr(agent, "reset", None)):
-        raise InputError(f"agent {name!r}: what the factory returned has no act() and reset()")
+        raise InputError(f"agent {name!r}: {type(error).__name__}: {one_line(error)}") from error
     return agent
 
 
@@ -181,7 +146,22 @@ class Player:
                 raise InputError(f"{spec.label}: the task has changed since the results there were made")
             if reference is None:
                 reference = self._reference(spec, env.unwrapped, seed)
-            yield self._row(spec, env.unwrapped, name, k, episode, reference)
+            graph, written = env.unwrapped.task.graph, self.settings.written(spec)
+            yield {
+                "schema": SCHEMA,
+                "env": spec.label,
+                "agent": name,
+                "episode": k,
+                "seed": seed,
+                "id": spec.id,
+                "options": plain(spec.options),
+                **written,
+                "task": env.unwrapped.task.digest,
+                **task_fields(graph),
+                **outcome(graph, episode, reference, objective_of(graph, written["reward"])),
+                "versions": versions(),
+                "git": git_revision(),
+            }
 
     def _reference(self, spec: EnvironmentSpec, base: Any, seed: int) -> Reference:
         """Return the reference of the episode.
@@ -201,70 +181,6 @@ class Player:
         known: Reference = base.reference
         return reference_of(graph, seed=seed) if graph.random else known
 
-    def _row(
-        self, spec: EnvironmentSpec, base: Any, name: str, k: int, episode: Episode, reference: Any
-    ) -> Row:
-        """Return everything that is known of one episode, as plain data."""
-        graph = base.task.graph
-        runs = metrics.stretches(episode.events, episode.time)
-        curve = metrics.progress_curve(graph, episode.events)
-        busy = metrics.busy_ticks(graph, runs, episode.time)
-        objective = objective_of(graph, self.settings.written(spec)["reward"])
-        best = finite(reference.figure)
-        earned = metrics.paid(graph, episode.events)
-        value = metrics.value_of(
-            objective,
-            success=episode.success,
-            goal=graph.goal is not None,
-            time=episode.time,
-            reward=earned,
-            tardiness=episode.tardiness,
-            reference=best or 0.0,
-        )
-        done = episode.success and graph.goal is not None
-        asked = metrics.wanted(graph, frozenset()) or ()
-        deadlines = {graph.subtasks[i].name for i in asked if graph.subtasks[i].deadline is not None}
-        return {
-            "schema": SCHEMA,
-            "env": spec.label,
-            "agent": name,
-            "episode": k,
-            "seed": episode.seed,
-            "id": spec.id,
-            "options": plain(spec.options),
-            **self.settings.written(spec),
-            "task": base.task.digest,
-            "task_name": graph.name,
-            "objective": objective,
-            "reference": best,
-            "bound": finite(reference.bound),
-            "kind": reference.kind,
-            "value": value,
-            "reference_value": None if best is None else metrics.reference_value(objective, best),
-            "success": episode.success,
-            "progress": 1.0 if done else curve[-1][1],
-            "progress_at": episode.time if done else metrics.reached_at(curve),
-            "makespan": episode.time if done else None,
-            "ratio": episode.time / best if done and objective == "makespan" and best else None,
-            "time": episode.time,
-            "steps": episode.steps,
-            "end": episode.end,
-            "return": episode.total,
-            "paid": earned,
-            "tardiness": episode.tardiness,
-            "dead_end": episode.dead_end,
-            "refusals": dict(sorted(episode.refusals.items())),
-            "goal": graph.goal is not None,
-            "subtasks": len(graph.subtasks),
-            "deadlines": len(deadlines),
-            "missed": len(deadlines - {e["subtask"] for e in episode.events if e["kind"] == "success"}),
-            "crew": len(graph.agents),
-            "idle": len(graph.agents) * episode.time - sum(busy),
-            "runs": [[r.subtask, list(r.agents), r.start, r.end, r.ended] for r in runs],
-            "versions": versions(),
-            "git": git_revision(),
-        }
-
     def _recorder(
         self, spec: EnvironmentSpec, name: str, k: int, seed: int, base: Any
     ) -> contextlib.AbstractContextManager[EpisodeRecorder | None]:
@@ -280,23 +196,6 @@ class Player:
             "git": git_revision(),
         }
         return EpisodeRecorder(self.records / f"{episode_id(spec.label, name, k)}.jsonl", header, base)
-
-
-def finite(value: float | None) -> float | None:
-    """Return a number that JSON can hold, None for what is not finite."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def objective_of(graph: TaskGraph, reward: str) -> str:
-    """Return what scores an episode: tardiness where that is paid, else makespan or the file's rewards."""
-    if reward == "tardiness":
-        return "tardiness"
-    return "reward" if graph.goal is None else "makespan"
-
-
-def plain(options: Mapping[str, Any]) -> Any:
-    """Return options as JSON data, other objects as their text."""
-    return json.loads(json.dumps(dict(options), default=str))
 
 
 def episode_id(label: str, agent: str, k: int) -> str:

@@ -14,9 +14,9 @@ from typing import Any
 
 from stratagym.baselines.evaluate import RANDOM, Progress, evaluate
 from stratagym.baselines.listing import CATALOGUE, read_catalogue
-from stratagym.baselines.player import versions
 from stratagym.baselines.report import figure, write_text
 from stratagym.baselines.results import Row
+from stratagym.baselines.rows import versions
 from stratagym.baselines.suites import parse_environment
 
 RULES = ("greedy", "critical_path", "least_slack", "most_successors", "shortest")
