@@ -48,7 +48,9 @@ def certificate_of(source: TaskSource) -> Certificate | None:
         uses=tuple(content["uses"]),
         shapes={level: {k: tuple(v) for k, v in parts.items()} for level, parts in content["shapes"].items()},
         kept={level: _unpack(runs) for level, runs in content["kept"].items()},
-        references=tuple(Reference(content["objective"], value, bound, kind) for value, bound, kind in rows),
+        references=tuple(
+            Reference(content["objective"], value, bound, kind) for _, value, bound, kind in rows
+        ),
     )
 
 

@@ -42,6 +42,7 @@ class Bank(NamedTuple):
 
 def dims_of(graphs: Iterable[TaskGraph]) -> at.Dims:
     """Return the smallest padded shape that holds all the graphs."""
+    graphs = list(graphs)
     own = [_sizes(graph) for graph in graphs]
     plain = join_dims(own)
     # How long a row is depends on the padded sizes themselves.
