@@ -27,10 +27,9 @@ def judge_dead_end(m: Memory) -> None:
         done = has(m, at.DONE, i)
         m.x[can + i] = 1 if done or has(m, at.RUNNING, i) else 0
         m.x[cannot + i] = 1 if not done or among(m, at.B_UNDOABLE, i) else 0
-    changed = True
     # What can hold only grows, so one pass is enough for a live task without cycles.
-    while changed and not node_can(m, m.t[at.T_GOAL]):
-        changed = spread(m, can, cannot)
+    while spread(m, can, cannot) and not node_can(m, m.t[at.T_GOAL]):
+        pass
     m.s[at.DEAD_END] = 0 if node_can(m, m.t[at.T_GOAL]) else 1
 
 
