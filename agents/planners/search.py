@@ -127,9 +127,9 @@ class Node:
         self.quiet = 0 if events else self.quiet + 1
         for event in events:
             if event.kind == "start":
-                self.ends[event.index] = event.tick + self.structure.expected[event.index]
+                self.ends[event.subject] = event.tick + self.structure.expected[event.subject]
             elif event.kind == "success":
-                self.succeeded[event.index] = event.tick
+                self.succeeded[event.subject] = event.tick
 
     def order(self, rule: Rule) -> list[int]:
         """Return what can be started now, the best by the rule first."""

@@ -419,7 +419,7 @@ class Lanes:
             call(bank.t, bank.tb, bank.weights, *memory, self._settings, self._features, chosen, *places)
         else:
             t, tb = self._task_rows()
-            weights = _LazyFloats(self.model, "weight")
+            weights: Any = _LazyFloats(self.model, "weight")
             reset_lanes(t, tb, weights, *memory, self.settings, self.features, list(lanes), *places)
         return out
 
@@ -445,9 +445,10 @@ class Lanes:
 
     def _step_interpreted(self, actions: Any, out: Outputs) -> None:
         t, tb = self._task_rows()
+        paid: Any = _LazyFloats(self.model, "reward")
+        weights: Any = _LazyFloats(self.model, "weight")
         rows = step_lanes(
-            t, tb, _LazyFloats(self.model, "reward"), _LazyFloats(self.model, "weight"),
-            self._figures, self.s, self.sb, self._x, self._xb, self.settings, self.features,
+            t, tb, paid, weights, self._figures, self.s, self.sb, self._x, self._xb, self.settings, self.features,
             [[int(i) for i in lane] for lane in actions], 0, self.count, 0, self.count,
             out.obs, out.mask, out.flags, out.ints, out.floats, out.refusals, self._events[0],
         )  # fmt: skip

@@ -101,7 +101,7 @@ def visible_events(
             continue
         name = h.subtask
         if opaque and order is not None and h.kind != "agent":
-            name = f"subtask {order.position(h.index)}"
+            name = f"subtask {order.position(h.subject)}"
         found.append({"tick": h.tick, "kind": h.kind, "subtask": name, "agents": list(h.agents)})
     return found
 

@@ -39,13 +39,13 @@ class Pictures:
 
         for h in happened:
             if h.kind == "start":
-                i = h.index
+                i = h.subject
                 attended = m.t[at.HEADS + i * at.COLUMNS + at.ATTENDED]
                 self._runs.append(RunBar(i, h.agents, h.tick, None, h.tick + attended, "running"))
             elif h.kind in ("success", "failure"):
                 for k in range(len(self._runs) - 1, -1, -1):
                     bar = self._runs[k]
-                    if bar.subtask == h.index and bar.end is None:
+                    if bar.subtask == h.subject and bar.end is None:
                         until = min(bar.attended_until, h.tick)
                         self._runs[k] = replace(bar, end=h.tick, outcome=h.kind, attended_until=until)
                         break

@@ -73,7 +73,7 @@ class TaskEnv(gym.Env[Obs, Any]):
 
             self._graph_view = GraphView.of(model, options.knowledge)
         space = self.view.space if self._graph_view is None else self._graph_view.space
-        self.observation_space = space
+        self.observation_space: spaces.Space[Any] = space
         one = spaces.Discrete(self._n + 1)
         self.action_space: spaces.Space[Any] = (
             one if self._agents == 1 else spaces.MultiDiscrete([self._n + 1] * self._agents)

@@ -60,7 +60,7 @@ def source(
 
         found = procedural("graph", draw, size, split, instances)
         family = f"graph/{set.replace(' ', '-')}" + ("/drawn" if drawn else "")
-        return TaskSource(f"{family}/{split}", instances, found.mapping, family)
+        return TaskSource(f"{family}/{split}", found.count, found.mapping, family)
     if costs != "fixed":
         raise ValueError("costs: only with set; the generator has the knob drawn")
     for name in knobs or {}:

@@ -190,14 +190,14 @@ def compile_modules(
     made: dict[str, Any] = REPLACED | (NARROW if narrow else {})
     given = tuple(made)
     clones: dict[str, types.FunctionType] = {}
-    kept = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)
+    kept = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
     try:
         for name in _callees_first(functions, entries, given):
             clones[name] = _clone(functions[name], made | words)
             made[name] = njit(**_options(name, entries, folder))(clones[name])
     finally:
-        numba.config.CACHE_DIR = kept
+        numba.config.CACHE_DIR = kept  # type: ignore[attr-defined]
     for name in entries:
         _compile(made, functions, name, given)
     return {name: made[name] for name in entries}

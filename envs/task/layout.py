@@ -20,21 +20,21 @@ from typing import Any, NamedTuple
 
 from stratagym.envs.rng import Word as Word
 
-Ints = Any
+Ints = list[int]
 """A list of integers, or an array of int32."""
-Words = Any
+Words = list[int]
 """A list of words, or an array of uint64."""
-Floats = Any
+Floats = list[float]
 """A list of floats, or an array of float64."""
-Flags = Any
+Flags = list[int]
 """A list of 0 and 1, or an array of int8."""
-Bytes = Any
+Bytes = list[int]
 """A list of integers 0..255, or an array of uint8."""
-IntRows = Any
-WordRows = Any
-FloatRows = Any
-FlagRows = Any
-ByteRows = Any
+IntRows = list[list[int]]
+WordRows = list[list[int]]
+FloatRows = list[list[float]]
+FlagRows = list[list[int]]
+ByteRows = list[list[int]]
 """Lists of such lists, or arrays with one axis more."""
 
 FAR = 2**31 - 1

@@ -25,14 +25,14 @@ CLOCKS = {"tick": kernel.TICK_CLOCK, "decision": kernel.DECISION_CLOCK, "event":
 class Happening(NamedTuple):
     """One event of a step: when, what kind, on what (a subtask, resource, item or agent), and by whom.
 
-    ``index`` is the number of what ``subtask`` names.
+    ``subject`` is the number of what ``subtask`` names.
     """
 
     tick: int
     kind: str
     subtask: str
     agents: tuple[int, ...]
-    index: int = -1
+    subject: int = -1
 
 
 def empty_lane(t: list[int], tb: list[int]) -> at.Memory:
