@@ -28,6 +28,10 @@ MOST_RUNS = 40
 MOST_RUNS_IN_ALL = 1_200
 MOST_CELLS = 400_000
 """Ticks times what is followed tick by tick."""
+MOST_PAIRS = 300_000
+"""Pairs of runs that are compared."""
+MOST_LENGTHS = 10_000
+"""Lengths that a run may have where they are open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def optimum(
     limit = _arithmetic(graph, chosen)
     if chosen == "makespan" and math.isinf(limit):
         return Solution(chosen, None, math.inf, True, "bound" if is_open else _exact_kind(graph, seed))
-    if look is None or (chosen == "reward" and math.isinf(limit)):
+    if look is None or _too_open(look) or (chosen == "reward" and math.isinf(limit)):
         return Solution(chosen, None, limit, False, "bound")
     effort = Effort(time_limit, 1 if deterministic else workers, deterministic, not is_open)
     found = _search(look, chosen, known, limit, effort)
@@ -201,10 +205,11 @@ def _once(
         i: first_success(look, i, count) if objective == "makespan" or i in weak else min(count, MOST_RUNS)
         for i, count in full.counts.items()
     }
-    if sum(counts.values()) > MOST_RUNS_IN_ALL:
+    often = Repeats(counts, lasting)
+    if not _fits(look, objective, often, ticks):
         return None
     with effort.part(3) as part:
-        result = _solve(look, objective, known, ticks, Repeats(counts, lasting), limit, part)
+        result = _solve(look, objective, known, ticks, often, limit, part)
     return result.played if result.played and result.played.value[objective] is not None else None
 
 
@@ -229,11 +234,15 @@ def _lenient(
     if not weak or graph.constraints or makes or reopens or read(graph, roots, True) & weak:
         return limit
     full = repeats(look, objective, ticks, known.start)
-    counts = {i: first_success(look, i, k) if i in weak else k for i, k in full.counts.items()}
-    if max(counts.values(), default=0) > MOST_RUNS:
+    counts = {
+        i: first_success(look, i, k) if i in weak and not graph.subtasks[i].repeatable else k
+        for i, k in full.counts.items()
+    }
+    often = Repeats(counts, weak)
+    if max(counts.values(), default=0) > MOST_RUNS or not _fits(look, objective, often, ticks):
         return limit
     with effort.part(3) as part:
-        problem = Problem(look, objective, known, ticks, Repeats(counts, weak), limit, lenient=True)
+        problem = Problem(look, objective, known, ticks, often, limit, lenient=True)
         answer = problem.solve(part)
     if answer is None:
         return limit
@@ -257,7 +266,7 @@ def _complete(
         often = repeats(look, objective, ticks, known.start)
         whole = all(count <= MOST_RUNS for count in often.counts.values())
         often = replace(often, counts={i: min(count, MOST_RUNS) for i, count in often.counts.items()})
-        if sum(often.counts.values()) > MOST_RUNS_IN_ALL or _cells(look.graph, often, ticks) > MOST_CELLS:
+        if not _fits(look, objective, often, ticks):
             break
         result = _solve(look, objective, known, ticks, often, limit, effort, target)
         played = _better(objective, result.played, first)
@@ -279,6 +288,39 @@ def _better(objective: Objective, a: Played | None, b: Played | None) -> Played 
     sign = -1 if objective == "reward" else 1
     reached = [(sign * v, k, p) for k, p in enumerate((a, b)) if p and (v := p.value[objective]) is not None]
     return min(reached)[2] if reached else None
+
+
+def _too_open(look: Outlook) -> bool:
+    """Return whether the length of some run is so open that no model is made."""
+    most, _ = _span(look)
+    return any(
+        (most if d.kind == "world" else d.values[1] - d.values[0]) > MOST_LENGTHS
+        for i in range(len(look.graph.subtasks))
+        for _, _, d in look.durations(i)
+        if d.kind == "world" or (d.kind == "uniform" and look.seed is None)
+    )
+
+
+def _fits(look: Outlook, objective: Objective, often: Repeats, ticks: int) -> bool:
+    """Return whether a model is small enough to be made."""
+    graph, counts = look.graph, often.counts
+    if sum(counts.values()) > MOST_RUNS_IN_ALL:
+        return False
+    cells = _cells(graph, often, ticks)
+    if objective != "makespan" and graph.goal is not None and read(graph, [graph.goal], True):
+        cells += ticks
+    attended = sum(k for i, k in counts.items() if graph.subtasks[i].attended != 0)
+    pairs = attended * (sum(counts.values()) - attended)
+    for item in range(len(graph.items)):
+        takers = sum(
+            k
+            for i, k in counts.items()
+            if item in dict((*graph.subtasks[i].consumes, *graph.subtasks[i].requires))
+        )
+        pairs += takers * (
+            takers + sum(k for i, k in counts.items() if item in dict(graph.subtasks[i].produces))
+        )
+    return cells <= MOST_CELLS and pairs <= MOST_PAIRS
 
 
 def _cells(graph: TaskGraph, often: Repeats, ticks: int) -> int:

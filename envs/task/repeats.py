@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from stratagym.envs.task.graph import TRUE, TaskGraph
 from stratagym.envs.task.outlook import Objective, Outlook, read, spoilers, useful
 
+MOST_COUNTED = 64
+"""No count is larger; one of this size may stand for more."""
+
 
 @dataclass(frozen=True)
 class Repeats:
@@ -52,7 +55,7 @@ def repeats(look: Outlook, objective: Objective, ticks: int, first: tuple[int | 
         shortest = min(span.shortest for _, _, span in look.durations(i))
         attempts = graph.subtasks[i].attempts
         most[i] = 1 + (ticks - 1 - start) // shortest
-        most[i] = most[i] if attempts is None else min(most[i], attempts)
+        most[i] = min(most[i], MOST_COUNTED if attempts is None else min(attempts, MOST_COUNTED))
         counts[i] = _by_time(look, objective, i, ticks - 1 - start, most[i])
     counts = {i: count for i, count in counts.items() if count}
     settled: set[int] = set()
@@ -103,6 +106,8 @@ def _attempts_for(look: Outlook, i: int, successes: int, most: int) -> int:
 
     Late runs fail too: one more start for every deadline event.
     """
+    if look.graph.subtasks[i].success <= 0:
+        return 0
     spare = len(look.changes("deadline", i))
     found = 0
     best = 0
@@ -111,8 +116,8 @@ def _attempts_for(look: Outlook, i: int, successes: int, most: int) -> int:
             found += 1
             best = attempt
             if found == successes + spare:
-                break
-    return best
+                return best
+    return most if most == MOST_COUNTED else best
 
 
 def first_success(look: Outlook, i: int, most: int) -> int:

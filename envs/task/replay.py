@@ -16,6 +16,8 @@ from stratagym.envs.task.outlook import Objective
 
 ORDERS = 240
 """How many orders of the starts of one tick are tried."""
+LONGEST = 50_000
+"""Ticks that a schedule may last to be played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Played:
 
     Attributes:
         runs: the runs as they were.
-        value: of each objective at the end (makespan None if the goal was not reached).
+        value: of each objective at the end, or when all that was started is complete (None:
+            the goal was not reached, or the tardiness is not settled).
     """
 
     runs: tuple[Run, ...]
@@ -66,7 +69,7 @@ def play(
     simulator: Any = None,
     strict: bool = True,
 ) -> Played | str:
-    """Play starts at their ticks, waiting otherwise, until the episode ends.
+    """Play starts at their ticks, waiting otherwise, until all are complete or the episode ends.
 
     Args:
         graph: the task.
@@ -88,8 +91,12 @@ def play(
     last = max(due, default=0)
     wait = [len(graph.subtasks)] * len(graph.agents)
     log: list[tuple[int, str, Any, tuple[int, ...]]] = []
-    limit = None if graph.horizon is not None else last + _patience(graph)
-    while simulator.over is None and (limit is None or simulator.time <= limit):
+    limit = max([last + 1, *(start.end + 1 for start in starts)])
+    if limit > LONGEST:
+        return f"at {limit} ticks the schedule is too long to be played"
+    if graph.dues and graph.horizon is not None and graph.horizon <= LONGEST:
+        limit = graph.horizon
+    while simulator.over is None and simulator.time <= limit:
         here = due.pop(simulator.time, [])
         if here:
             after = _start_all(graph, simulator, here)
@@ -104,9 +111,10 @@ def play(
         else:
             log += simulator.step(wait)
     reached = float(simulator.time) if simulator.success else None
+    late = float(simulator.tardiness) if simulator.over else None
     return Played(
         _runs(graph, log, {(s.subtask, s.tick): s.end for s in starts}),
-        {"makespan": reached, "reward": float(simulator.paid), "tardiness": float(simulator.tardiness)},
+        {"makespan": reached, "reward": float(simulator.paid), "tardiness": late},
     )
 
 
@@ -145,13 +153,6 @@ def verify_schedule(
         if reached is None or abs(reached - value) > 1e-6 * max(1.0, abs(value)):
             return f"{objective} {reached} instead of {value}"
     return None
-
-
-def _patience(graph: TaskGraph) -> int:
-    """Return ticks after the last start in which everything that runs has surely ended."""
-    longest = [s.duration.longest or 1 for s in graph.subtasks]
-    longest += [d.longest or 1 for event in graph.events for d in event.durations]
-    return max(longest, default=1) + 2
 
 
 def _start_all(graph: TaskGraph, simulator: Any, due: list[Start]) -> tuple[Any, list[Any]] | None:
