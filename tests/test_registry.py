@@ -1,0 +1,152 @@
+"""Registration: tasks and families of one's own, and domains that other packages bring."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium
+import pytest
+
+import stratagym
+from contract_cases import TEA
+from stratagym.envs import registry
+from stratagym.envs.api import check
+from stratagym.envs.domains.domain import Domain, TaskSource
+
+
+def shops(index: int) -> dict[str, Any]:
+    """Return one of a family of tiny tasks."""
+    return {"subtasks": {"a": {"duration": index + 1}, "b": {"needs": "a"}}, "goal": "b"}
+
+
+@pytest.fixture
+def _clean_registry() -> Iterator[None]:
+    """Take out again what a test registers."""
+    before = dict(gymnasium.registry)
+    yield
+    gymnasium.registry.clear()
+    gymnasium.registry.update(before)
+    registry.find_domains.cache_clear()
+
+
+@pytest.mark.usefixtures("_clean_registry")
+def test_register_a_task() -> None:
+    """A registered task makes without arguments, keeps the contract and lasts twice its reference."""
+    task = {key: value for key, value in TEA.items() if key != "horizon"}
+    task["subtasks"] = {name: {k: v for k, v in s.items() if k not in ("due", "weight")}
+                        for name, s in TEA["subtasks"].items()}  # fmt: skip
+    stratagym.register("mine/Tea-v0", task=task)
+    env = gymnasium.make("mine/Tea-v0").unwrapped
+    env.reset(seed=0)
+    assert env.task.graph.horizon == 28
+    assert env.reference.value == 14
+    check.check_environment(lambda **options: gymnasium.make("mine/Tea-v0", **options))
+
+
+@pytest.mark.usefixtures("_clean_registry")
+def test_register_a_family() -> None:
+    """A registered family of functions plays all its tasks, each by its index too, and keeps the contract."""
+    stratagym.register("mine/Shops-v0", family=shops, count=3)
+    env = gymnasium.make("mine/Shops-v0").unwrapped
+    seen = set()
+    for seed in range(30):
+        env.reset(seed=seed)
+        seen.add(env.instance)
+        assert env.task.graph.subtasks[0].duration.values == (env.instance + 1,)
+    assert seen == {0, 1, 2}
+    for k in range(3):
+        env.reset(seed=0, options={"instance": k})
+        assert env.instance == k
+        env.reset()
+        assert env.instance == k
+    with pytest.raises(ValueError, match="instance"):
+        env.reset(options={"instance": 3})
+    env.reset(options={"instance": None})
+    check.check_environment(lambda **options: gymnasium.make("mine/Shops-v0", **options))
+    check.check_vector(
+        lambda **options: gymnasium.make_vec("mine/Shops-v0", **options),
+        lambda **options: gymnasium.make("mine/Shops-v0", **options),
+    )
+
+
+@pytest.mark.usefixtures("_clean_registry")
+def test_register_a_local_family() -> None:
+    """A family that cannot be imported by name works in its own process."""
+    stratagym.register("mine/Local-v0", family=lambda index: shops(index + 3), count=2)
+    env = gymnasium.make("mine/Local-v0").unwrapped
+    env.reset(seed=0, options={"instance": 1})
+    assert env.task.graph.subtasks[0].duration.values == (5,)
+
+
+@pytest.mark.usefixtures("_clean_registry")
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({}, "either task=... or family=..."),
+        ({"task": TEA, "family": shops}, "either task=... or family=..."),
+        ({"task": {"subtasks": {}, "goals": "a"}}, "goals"),
+        ({"family": "no_such_module:tasks"}, "no_such_module:tasks"),
+        ({"family": shops, "count": 0}, "count=0"),
+        ({"family": lambda index: {"subtasks": {"a": {"need": "b"}}}}, "need"),
+    ],
+)
+def test_wrong_registrations(arguments: dict[str, Any], text: str) -> None:
+    """What cannot be registered is refused at once, with one clear line."""
+    with pytest.raises(ValueError, match=text) as caught:
+        stratagym.register("mine/Wrong-v0", **arguments)
+    assert "\n" not in str(caught.value)
+    assert "mine/Wrong-v0" not in gymnasium.registry
+
+
+class Point:
+    """An entry point of an installed package."""
+
+    name, value = "bakery", "bakery.stratagym:DOMAIN"
+
+    def __init__(self, loaded: Any) -> None:
+        self._loaded = loaded
+
+    def load(self) -> Any:
+        """Return what the entry point names."""
+        return self._loaded
+
+
+def bakery(size: str = "medium") -> TaskSource:
+    """Return the tasks of a domain that another package brings."""
+    return TaskSource(f"bakery/{size}", 3, shops, f"bakery/{size}")
+
+
+def install(monkeypatch: pytest.MonkeyPatch, loaded: Any) -> None:
+    """Act as if a package with an entry point were installed."""
+    real = importlib.metadata.entry_points
+
+    def found(**query: Any) -> Any:
+        return [Point(loaded)] if query.get("group") == registry.GROUP else real(**query)
+
+    monkeypatch.setattr(registry, "entry_points", found)
+    registry.find_domains.cache_clear()
+
+
+@pytest.mark.usefixtures("_clean_registry")
+def test_domains_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A domain that another package brings by entry point is registered like ours."""
+    install(monkeypatch, Domain("Bakery", "Bread.", bakery))
+    stratagym.envs.registry.register_all()
+    env = gymnasium.make("stratagym/Bakery-v0", size="small").unwrapped
+    env.reset(seed=0)
+    assert env.model.key == "bakery/small"
+    check.check_environment(lambda **options: gymnasium.make("stratagym/Bakery-v0", **options))
+
+
+@pytest.mark.usefixtures("_clean_registry")
+@pytest.mark.parametrize(
+    ("loaded", "text"),
+    [("no domain", "is not a Domain"), (Domain("Cooking", "Twice.", bakery), "'Cooking' is taken")],
+)
+def test_wrong_entry_points(monkeypatch: pytest.MonkeyPatch, loaded: Any, text: str) -> None:
+    """An entry point that brings no domain, or a name that is taken, is refused by name."""
+    install(monkeypatch, loaded)
+    with pytest.raises(ValueError, match=text):
+        registry.find_domains()
