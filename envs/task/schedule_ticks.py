@@ -20,6 +20,8 @@ def add_fading(sheet: Sheet) -> None:
     """Fill ``sheet.fade`` and ``sheet.kept`` for the subtasks that can spoil or be undone."""
     spoiling = spoilers(sheet.graph)
     fading = sorted(i for i in sheet.fading if i in sheet.runs)
+    if not fading:
+        return
     undo = {i: {tick for tick, _ in sheet.look.changes("undo", i)} for i in fading}
     for i in fading:
         sheet.fade[i] = [False]
