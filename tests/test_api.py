@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contract_cases import FORGE, MOVE, STORM, TASKS, TEA
@@ -319,6 +319,7 @@ def assert_dead_ends_are_dead(task: dict[str, Any], seed: int, states: int) -> i
 
 @settings(max_examples=120, deadline=None)
 @given(seed=st.integers(0, 10**6))
+@example(seed=198)  # needs in a cycle that an outside subtask can open
 def test_dead_ends_are_dead(seed: int) -> None:
     """Where a dead end is reported, no continuation of a small task reaches the goal."""
     assert_dead_ends_are_dead(small_task(seed), seed, 300)

@@ -129,7 +129,7 @@ def check_rewards(make: Make) -> None:
                 for h in env.happened:
                     if h.kind != "success":
                         continue
-                    subtask = env.task.graph.subtasks[h.index]
+                    subtask = env.task.graph.subtasks[h.subject]
                     if subtask.repeatable or subtask.pay_group not in groups:
                         paid += subtask.reward
                     groups.add(subtask.pay_group)
