@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
 @pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder) -> None:
+def _no_window(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have windows open nowhere."""
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
 
@@ -160,7 +161,13 @@ def test_lanes(case: Case, batch: dict[str, Any]) -> None:
 @every_case
 def test_lanes_under_less_knowledge(case: Case, level: str) -> None:
     """Lane i is the single environment under less knowledge too, shuffled order included."""
-    from functools import partial
-
     make, make_vec = (partial(m, knowledge=level) for m in (case.make, case.make_vec))
+    check.check_vector(make_vec, make, autoreset_mode="SameStep", steps=60)
+
+
+@pytest.mark.parametrize("case", [FAMILIES[1], FILES[1], FILES[4]], ids=lambda case: case.name)
+def test_graph_view(case: Case) -> None:
+    """The whole contract holds under the graph view too, of one environment and of batches."""
+    make, make_vec = (partial(m, view="graph") for m in (case.make, case.make_vec))
+    check.check_environment(make)
     check.check_vector(make_vec, make, autoreset_mode="SameStep", steps=60)
