@@ -79,7 +79,7 @@ bench: $(CORE)
 	$(BIN)/stratagym bench
 
 certify: $(CORE)
-	$(BIN)/python -m stratagym.baselines.certify
+	$(BIN)/stratagym certify --jobs $(JOBS)
 
 rank: $(CORE)
 	$(BIN)/stratagym rank --jobs $(JOBS)

@@ -22,6 +22,8 @@ from stratagym.baselines.suites import InputError
 BAD_INPUT = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+WIDTH = 140
+"""Columns of a table that does not go to a terminal."""
 
 app = typer.Typer(
     name="stratagym",
@@ -57,10 +59,10 @@ def say_json(value: Any) -> None:
 
 
 def render(print_to: Callable[[Any], None]) -> str:
-    """Return what is printed to a rich console, as wide as the terminal (or 120 columns in a pipe)."""
+    """Return what is printed to a rich console, as wide as the terminal (``WIDTH`` in a pipe)."""
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 120, force_terminal=sys.stdout.isatty())
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, force_terminal=sys.stdout.isatty())
     with console.capture() as capture:
         print_to(console)
     return capture.get().rstrip("\n")
@@ -258,6 +260,23 @@ def rank(
         say_json(figures)
     else:
         say(render(lambda console: ranking.print_figures(console, figures)))
+    return 0
+
+
+@app.command()
+def certify(
+    domains: Annotated[list[str] | None, typer.Argument(metavar="DOMAIN...", help="[all]")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes [one a core].")] = None,
+) -> int:
+    """Solve every instance of the procedural families and write their certificates again."""
+    from stratagym.baselines.certify import certify_all
+    from stratagym.envs.registry import find_domains
+
+    known = sorted(find_domains())
+    for name in domains or ():
+        _one_of("DOMAIN", name, known)
+    for line in certify_all(domains or None, jobs):
+        say(line)
     return 0
 
 

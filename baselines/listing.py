@@ -171,29 +171,28 @@ def _range(values: Sequence[int] | None) -> str:
     return str(values[0]) if values[0] == values[1] else f"{values[0]}-{values[1]}"
 
 
-def _half(figures: dict[str, Any] | None) -> str:
-    """Return what one side of the ranking test needs, in a few words."""
+def _half(figures: dict[str, Any] | None) -> tuple[str, str]:
+    """Return the ratio and the success of one side of the ranking test."""
     if figures is None:
-        return "–"
+        return "–", "–"
     ratio = "–" if figures["ratio"] is None else f"{figures['ratio']:.2f}x"
-    return f"{ratio}, reaches {figures['success']:.0%}"
+    return ratio, f"{figures['success']:.0%}"
 
 
 def print_catalogue(console: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Print the catalogue to a rich console."""
     from rich.table import Column, Table
 
-    name = Column("environment", no_wrap=True)
-    table = Table(name, "subtasks", "ranked", "random play", "best rule", "tags")
+    name, tags = Column("environment", no_wrap=True), Column("tags", no_wrap=True)
+    table = Table(name, "size", "ranked", "random", "reached", "best rule", "needs", "reached", tags)
     for row in rows:
-        ranked = "–" if row["ranked"] is None else "yes" if row["ranked"] else "no"
-        rule = _half(row["rule"]) + (f" ({row['rule']['agent']})" if row["rule"] else "")
         table.add_row(
             row["environment"],
             _range(row["subtasks"]),
-            ranked,
-            _half(row["random"]),
-            rule,
+            "–" if row["ranked"] is None else "yes" if row["ranked"] else "no",
+            *_half(row["random"]),
+            row["rule"]["agent"] if row["rule"] else "–",
+            *_half(row["rule"]),
             ", ".join(row["tags"]),
         )
     console.print(table)

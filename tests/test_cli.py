@@ -204,6 +204,7 @@ BAD: dict[str, list[str]] = {
     "a record that is none": ["verify", "tea.yaml"],
     "a missing record": ["verify", "missing.jsonl"],
     "an unknown section": ["bench", "--only", "lunch"],
+    "an unknown domain": ["certify", "Kooking"],
     "ranking nothing": ["rank", "stratagym/Kooking-v0", "--out", "catalogue.json"],
 }
 
