@@ -183,8 +183,8 @@ def print_catalogue(console: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Print the catalogue to a rich console."""
     from rich.table import Column, Table
 
-    name, tags = Column("environment", no_wrap=True), Column("tags", no_wrap=True)
-    table = Table(name, "size", "ranked", "random", "reached", "best rule", "needs", "reached", tags)
+    heads = ("environment", "size", "ranked", "random", "reached", "best rule", "needs", "reached")
+    table = Table(*(Column(head, no_wrap=True) for head in heads), "tags")
     for row in rows:
         table.add_row(
             row["environment"],
