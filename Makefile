@@ -50,10 +50,10 @@ install: $(CORE)
 demo: $(CORE)
 	@rm -rf results/demo
 	$(BIN)/stratagym evaluate $(DEMO) $(addprefix --agent ,random greedy critical_path beam optimal) \
-		--episodes 5 --seed 0 --jobs $(JOBS) --out results/demo
+		--episodes 10 --seed 0 --jobs $(JOBS) --out results/demo
 	@echo "see results/demo/report.md and the charts in results/demo/pictures"
 
-DEMO := stratagym/Cooking-v0:size=small stratagym/Household-v0:size=small stratagym/Laboratory-v0:size=small \
+DEMO := stratagym/Cooking-v0 stratagym/Household-v0 stratagym/Laboratory-v0 stratagym/Crafting-v0 \
 	stratagym/JobShop-v0:instance=ft06 stratagym/JobShop-v0:instance=la01
 
 test: lint types unit
