@@ -138,6 +138,19 @@ GOLDEN_SEEDS = [5, 6542311707026663385, 4229679425618464161]
 GOLDEN_ENDS = [(4, True, 4), (11, True, 6), (6, True, 4)]
 
 
+def test_auto_changes_executor_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``auto`` has the lane compiled in the middle of an episode, and nobody can tell."""
+    from stratagym.envs.api import lanes
+
+    expected = check.play(make(STORM, executor="interpreted"), 6, 60)
+    monkeypatch.setattr(lanes, "cached", lambda *_: False)
+    monkeypatch.setattr(lanes, "TIER_STEPS", 5)
+    env = make(STORM)
+    assert env.lanes.compiled is False
+    check.demand_equal(check.play(env, 6, 60), expected, "auto against interpreted")
+    assert env.lanes.compiled is True
+
+
 def test_no_global_random_state() -> None:
     """Playing neither reads nor moves NumPy's or Python's global random state."""
     import random
