@@ -82,7 +82,35 @@ def busy_ticks(graph: TaskGraph, runs: Iterable[Stretch], time: int) -> list[int
     return busy
 
 
-def _node_costs(graph: TaskGraph, done: frozenset[int]) -> list[float]:
+Alternatives = tuple[int, ...]
+"""Subtasks of which one must have succeeded."""
+
+
+def _supports(graph: TaskGraph) -> list[list[Alternatives]]:
+    """Return what each subtask takes for granted besides its ``needs``, ``[subtasks]``.
+
+    That is one predecessor of each lag from completion, and one maker of each item of
+    which there is not enough at reset.
+    """
+    makers: dict[int, list[int]] = {}
+    for i, subtask in enumerate(graph.subtasks):
+        for item, _ in subtask.produces:
+            makers.setdefault(item, []).append(i)
+    found = []
+    for i, subtask in enumerate(graph.subtasks):
+        lags = [lag.predecessors for lag in subtask.lags if lag.origin == "completion"]
+        scarce = [
+            tuple(makers.get(item, ()))
+            for item, amount in (*subtask.consumes, *subtask.requires)
+            if graph.items[item].stock < amount
+        ]
+        found.append([group for group in (*lags, *scarce) if i not in group])
+    return found
+
+
+def _node_costs(
+    graph: TaskGraph, done: frozenset[int], supports: Sequence[Sequence[Alternatives]]
+) -> list[float]:
     """Return the additive cost of bringing every node about, ``[subtasks + gates]``, deletions ignored."""
     n = len(graph.subtasks)
     cost = [0.0 if i in done else math.inf for i in range(n)] + [math.inf] * len(graph.gates)
@@ -98,15 +126,10 @@ def _node_costs(graph: TaskGraph, done: frozenset[int]) -> list[float]:
             if i in done:
                 continue
             value = subtask.duration.mean + (0.0 if subtask.needs == TRUE else cost[subtask.needs])
-            value += sum(min(cost[p] for p in lag.predecessors) for lag in _implied(graph, i))
+            value += sum(min((cost[p] for p in group), default=math.inf) for group in supports[i])
             if value < cost[i]:
                 cost[i], changed = value, True
     return cost
-
-
-def _implied(graph: TaskGraph, i: int) -> list[Any]:
-    """Return the lags of a subtask that imply that a predecessor is done."""
-    return [lag for lag in graph.subtasks[i].lags if lag.origin == "completion" and lag.predecessors != (i,)]
 
 
 def wanted(graph: TaskGraph, done: frozenset[int]) -> frozenset[int] | None:
@@ -122,7 +145,8 @@ def wanted(graph: TaskGraph, done: frozenset[int]) -> frozenset[int] | None:
     n = len(graph.subtasks)
     if graph.goal is None:
         return frozenset(range(n)) - done
-    cost = [*_node_costs(graph, done), 0.0]  # the last is TRUE, index -1
+    supports = _supports(graph)
+    cost = [*_node_costs(graph, done, supports), 0.0]  # the last is TRUE, index -1
     if math.isinf(cost[graph.goal]):
         return None
     found: set[int] = set()
@@ -134,7 +158,7 @@ def wanted(graph: TaskGraph, done: frozenset[int]) -> frozenset[int] | None:
         found.add(node)
         if node < n:
             queue.append(graph.subtasks[node].needs)
-            queue += [min(lag.predecessors, key=cost.__getitem__) for lag in _implied(graph, node)]
+            queue += [min(group, key=cost.__getitem__) for group in supports[node]]
             continue
         gate = graph.gates[node - n]
         positive = sorted(gate.positive, key=cost.__getitem__)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stratagym.baselines import metrics
-from stratagym.envs.task.graph import TRUE, Agent, Duration, Gate, Lag, Subtask, TaskGraph
+from stratagym.envs.task.graph import TRUE, Agent, Duration, Gate, Item, Lag, Subtask, TaskGraph
 
 
 def subtask(name: str, duration: int, needs: int = TRUE, **fields: Any) -> Subtask:
@@ -90,6 +90,21 @@ def test_progress_counts_what_is_needed_on_the_way() -> None:
     world = graph((subtask("a", 2), subtask("b", 3, needs=0, lags=(lag,)), subtask("c", 5)), (), goal=1)
     assert metrics.work_left(world, frozenset()) == 10
     assert metrics.work_left(world, frozenset({2})) == 5
+
+
+def test_progress_counts_the_making_of_items() -> None:
+    """Where stock is short, a maker of the item belongs to the work; where it suffices, none does."""
+    subtasks = (
+        subtask("gather", 3, produces=((0, 1),)),
+        subtask("buy", 5, produces=((0, 1),)),
+        subtask("build", 2, consumes=((0, 1),), requires=((1, 1),)),
+        subtask("forge", 4, produces=((1, 1),)),
+    )
+    world = replace(graph(subtasks, (), goal=2), items=(Item("wood", 0), Item("tool", 1)))
+    assert metrics.wanted(world, frozenset()) == {0, 2}
+    assert metrics.progress(world, frozenset({0})) == pytest.approx(0.6)
+    bare = replace(world, items=(Item("wood", 1), Item("tool", 0)))
+    assert metrics.wanted(bare, frozenset()) == {2, 3}
 
 
 def test_progress_takes_the_cheapest_of_alternatives() -> None:
