@@ -356,3 +356,23 @@ def test_the_benchmark_task_uses_every_field() -> None:
     assert graph.dues
     assert graph.constraints
     assert any(gate.negative for gate in graph.gates)
+
+
+def blocks(language: str) -> list[str]:
+    """Return the code blocks of one language in the README."""
+    text = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+    return [part.split("```")[0] for part in text.split(f"```{language}\n")[1:]]
+
+
+def test_the_examples_of_the_readme_run(tmp_path: Path, capsys: Captured) -> None:
+    """Its Python runs, and its task passes every check and has the proved optimum of the text."""
+    for code in blocks("python"):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    tasks = blocks("yaml")
+    assert tasks
+    for text in tasks:
+        path = written(tmp_path, "readme.yaml", text)
+        assert run(["check", "--strict", path]) == 0
+        assert run(["solve", path]) == 0
+        assert "proved" in capsys.readouterr().out

@@ -101,10 +101,10 @@ def test_progress_counts_the_making_of_items() -> None:
         subtask("forge", 4, produces=((1, 1),)),
     )
     world = replace(graph(subtasks, (), goal=2), items=(Item("wood", 0), Item("tool", 1)))
-    assert metrics.wanted(world, frozenset()) == {0, 2}
+    assert metrics.wanted(world, frozenset()) == frozenset({0, 2})
     assert metrics.progress(world, frozenset({0})) == pytest.approx(0.6)
     bare = replace(world, items=(Item("wood", 1), Item("tool", 0)))
-    assert metrics.wanted(bare, frozenset()) == {2, 3}
+    assert metrics.wanted(bare, frozenset()) == frozenset({2, 3})
 
 
 def test_progress_takes_the_cheapest_of_alternatives() -> None:
