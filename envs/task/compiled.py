@@ -128,7 +128,6 @@ INLINED = frozenset(
         "succeeds",
         "write_lane",
         "lane_memory",
-        "move_sums",
         "expand",
         "ends_next",
         "accepts",

@@ -21,13 +21,22 @@ def judge_dead_end(m: Memory) -> None:
         m.s[at.DEAD_END] = 1
         return
     n = m.t[at.T_WIDE]
+    gates = m.t[at.T_GATES]
     can = m.t[at.X_CAN]
-    cannot = can + n + m.t[at.T_GATES]
+    cannot = can + n + gates
     for i in range(n):
         done = has(m, at.DONE, i)
         m.x[can + i] = 1 if done or has(m, at.RUNNING, i) else 0
         m.x[cannot + i] = 1 if not done or among(m, at.B_UNDOABLE, i) else 0
-    # What can hold only grows, so one pass is enough for a live task without cycles.
+    for g in range(gates):
+        true = m.t[m.t[at.P_GATES] + g * at.GATE_SIZE + at.GATE_TRUE]
+        m.x[m.t[at.X_SUM] + g] = true
+        m.x[m.t[at.X_SUM] + gates + g] = true
+        m.x[can + n + g] = 0
+        m.x[cannot + n + g] = 0
+    for v in range(n + gates):
+        count_literals(m, v, m.x[can + v] != 0, m.x[cannot + v] != 0)
+    # What is possible only grows, so one pass is mostly enough for a live task.
     while spread(m, can, cannot) and not node_can(m, m.t[at.T_GOAL]):
         pass
     m.s[at.DEAD_END] = 0 if node_can(m, m.t[at.T_GOAL]) else 1
@@ -40,43 +49,19 @@ def node_can(m: Memory, v: int) -> bool:
     return m.x[m.t[at.X_CAN] + v] != 0
 
 
-def spread(m: Memory, can: int, cannot: int) -> bool:
-    """Work out once, in order of dependency, what can come to hold, and to fail.
+def count_literals(m: Memory, v: int, up: bool, down: bool) -> None:
+    """Put what node ``v`` can come to (hold, fail) into the sums of the gates that read it.
 
-    Each gate starts from its true literals at reset; every edge then moves the most
-    and the fewest literals that can hold. Returns whether a subtask has become possible.
+    The sums, the most and the fewest literals of a gate that can hold, begin with the
+    literals that are true at reset.
     """
-    n = m.t[at.T_WIDE]
-    gates = m.t[at.T_GATES]
-    most = m.t[at.X_SUM]
-    fewest = most + gates
-    changed = False
-    for g in range(gates):
-        true = m.t[m.t[at.P_GATES] + g * at.GATE_SIZE + at.GATE_TRUE]
-        m.x[most + g] = true
-        m.x[fewest + g] = true
-        m.x[can + n + g] = 0
-        m.x[cannot + n + g] = 0
-    for k in range(m.t[at.T_SUBTASKS] + gates):
-        v = m.t[m.t[at.P_ORDER] + k]
-        base = False
-        if v >= n:
-            gate = m.t[at.P_GATES] + (v - n) * at.GATE_SIZE
-            count = m.t[gate + at.GATE_COUNT]
-            base = m.t[gate + at.GATE_TRUE] >= count
-            m.x[can + v] = 1 if m.x[most + v - n] >= count else 0
-            m.x[cannot + v] = 1 if m.x[fewest + v - n] < count else 0
-        elif m.x[can + v] == 0 and could_be_done(m, v):
-            m.x[can + v] = 1
-            changed = True
-        move_sums(m, v, base, m.x[can + v] != 0, m.x[cannot + v] != 0)
-    return changed
-
-
-def move_sums(m: Memory, v: int, base: bool, up: bool, down: bool) -> None:
-    """Let node ``v``, which held at reset (``base``) or not, move the sums of the gates that read it."""
     most = m.t[at.X_SUM]
     fewest = most + m.t[at.T_GATES]
+    n = m.t[at.T_WIDE]
+    base = False
+    if v >= n:
+        gate = m.t[at.P_GATES] + (v - n) * at.GATE_SIZE
+        base = m.t[gate + at.GATE_TRUE] >= m.t[gate + at.GATE_COUNT]
     record = m.t[at.P_NODES] + v * at.NODE_SIZE
     for k in range(m.t[record + at.NODE_EDGE_COUNT]):
         edge = m.t[record + at.NODE_EDGES] + 2 * k
@@ -95,6 +80,48 @@ def move_sums(m: Memory, v: int, base: bool, up: bool, down: bool) -> None:
                 m.x[rising + g] += sign
             if not down:
                 m.x[falling + g] += sign
+
+
+def widen(m: Memory, v: int, up: bool, down: bool) -> None:
+    """Correct the sums for node ``v``, which can now come to hold (``up``) or to fail (``down``) as well."""
+    most = m.t[at.X_SUM]
+    fewest = most + m.t[at.T_GATES]
+    record = m.t[at.P_NODES] + v * at.NODE_SIZE
+    for k in range(m.t[record + at.NODE_EDGE_COUNT]):
+        edge = m.t[record + at.NODE_EDGES] + 2 * k
+        g = m.t[edge]
+        sign = m.t[edge + 1]
+        if up:
+            m.x[(most if sign > 0 else fewest) + g] += sign
+        if down:
+            m.x[(fewest if sign > 0 else most) + g] -= sign
+
+
+def spread(m: Memory, can: int, cannot: int) -> bool:
+    """Work out once, in order of dependency, what else can come about. Returns whether anything did."""
+    n = m.t[at.T_WIDE]
+    gates = m.t[at.T_GATES]
+    most = m.t[at.X_SUM]
+    fewest = most + gates
+    changed = False
+    for k in range(m.t[at.T_SUBTASKS] + gates):
+        v = m.t[m.t[at.P_ORDER] + k]
+        up = False
+        down = False
+        if v >= n:
+            count = m.t[m.t[at.P_GATES] + (v - n) * at.GATE_SIZE + at.GATE_COUNT]
+            up = m.x[can + v] == 0 and m.x[most + v - n] >= count
+            down = m.x[cannot + v] == 0 and m.x[fewest + v - n] < count
+        elif m.x[can + v] == 0:
+            up = could_be_done(m, v)
+        if up:
+            m.x[can + v] = 1
+        if down:
+            m.x[cannot + v] = 1
+        if up or down:
+            widen(m, v, up, down)
+            changed = True
+    return changed
 
 
 def could_be_done(m: Memory, i: int) -> bool:
