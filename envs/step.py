@@ -167,6 +167,28 @@ class Model:
         return compile_bank([self.graph(k) for k in range(self.count)], self.dims)
 
     @cached_property
+    def open_bank(self) -> Bank:
+        """Room for all tasks as arrays, of which ``fill`` fills in one at a time."""
+        count, d = self.count, self.dims
+        dues = max(1, d.subtasks)
+        return Bank(
+            t=np.zeros((count, d.ints), np.int32),
+            tb=np.zeros((count, d.rows * d.words), np.uint64),
+            rewards=np.zeros((count, d.subtasks)),
+            weights=np.zeros((count, dues)),
+        )
+
+    def fill(self, index: int) -> None:
+        """Put one task into the open bank."""
+        bank, graph = self.open_bank, self.graph(index)
+        # A compiled task has subtasks, so an empty row is one that was not filled in.
+        if bank.t[index, at.T_SUBTASKS] == 0:
+            t, tb = self.row(index)
+            bank.t[index], bank.tb[index] = t, np.array(tb, np.uint64)
+            bank.rewards[index, : len(graph.subtasks)] = [s.reward for s in graph.subtasks]
+            bank.weights[index, : len(graph.dues)] = [due.weight for due in graph.dues]
+
+    @cached_property
     def figures(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """The reference figure of every task, ``[count]``; NaN where it must be worked out first."""
         known = () if self.certificate is None else self.certificate.references[: self.count]

@@ -19,7 +19,7 @@ from stratagym.envs.rewards import reward_of, standing, weighted_lateness
 from stratagym.envs.step import Model, begin, episode_seed, pick
 from stratagym.envs.task import dead_end, formulas, kernel, nodes, starts
 from stratagym.envs.task import layout as at
-from stratagym.envs.task.kernel import step_lane, write_mask
+from stratagym.envs.task.kernel import TERMINATED, step_lane, write_mask
 from stratagym.envs.task.layout import (
     ByteRows,
     FlagRows,
@@ -38,7 +38,7 @@ Executor = Literal["auto", "interpreted", "compiled"]
 EXECUTORS: tuple[Executor, ...] = ("auto", "interpreted", "compiled")
 
 # settings of a batch
-(SET_MODE, SET_REWARD, SET_AUTORESET, SET_RICH, SET_PINNED, SET_EVENTS, SETTINGS) = range(7)
+(SET_MODE, SET_REWARD, SET_AUTORESET, SET_RICH, SET_PINNED, SET_EVENTS, SET_END_DEAD, SETTINGS) = range(8)
 NEXT_STEP, SAME_STEP, DISABLED = 0, 1, 2
 
 # rows of the outputs
@@ -223,6 +223,8 @@ def step_lanes(
             y = lane_memory(t, tb, s, sb, x, xb, task, spare + 1, worker)
             before = standing(m, settings[SET_REWARD], weights[task])
             step_lane(m, z, y, actions[lane], settings[SET_MODE])
+            if settings[SET_END_DEAD] != 0 and m.s[at.DEAD_END] != 0 and m.s[at.OVER] == 0:
+                m.s[at.OVER] = TERMINATED
             floats[O_REWARD][lane] = reward_of(
                 m, settings[SET_REWARD], before, rewards[task], weights[task], figures[task]
             )
@@ -349,6 +351,8 @@ class Lanes:
         """Change to the compiled loops; the lanes go on as they are."""
         self._functions = compiled_functions(is_narrow(self.model.dims))
         self.compiled = True
+        if self.count == 1:
+            self.model.fill(int(self.s[0][at.TASK]))
         self.s = np.array(self.s, np.int32)
         self.sb = np.array(self.sb, np.uint64)
         self._x = np.zeros((self.workers, self._places[at.X_END]), np.int32)
@@ -383,6 +387,17 @@ class Lanes:
         """Make the next episode of a lane the one after the present."""
         self.s[lane][at.EPISODE] += 1
 
+    def _bank(self) -> Any:
+        """Return the bank for a reset: whole for a batch; one lane fills in the task that it picks."""
+        if self.count > 1:
+            return self.model.bank
+        pinned = self.settings[SET_PINNED]
+        if pinned < 0:
+            base = int(self.sb[0][self._places[at.QB_SEED] + 1])
+            pinned = pick(rng.mix(base, int(self.s[0][at.EPISODE])), self.model.count)
+        self.model.fill(pinned)
+        return self.model.open_bank
+
     # -------------------------------------------------------------- calls
 
     def outputs(self) -> Outputs:
@@ -414,7 +429,7 @@ class Lanes:
         memory = (self.s, self.sb, self._x, self._xb)
         places = (out.obs, out.mask, out.flags, out.ints, out.floats)
         if self.compiled:
-            bank, chosen = self.model.bank, np.asarray(lanes, np.int32)
+            bank, chosen = self._bank(), np.asarray(lanes, np.int32)
             call = self._functions["reset_lanes"]
             call(bank.t, bank.tb, bank.weights, *memory, self._settings, self._features, chosen, *places)
         else:
@@ -448,14 +463,15 @@ class Lanes:
         paid: Any = _LazyFloats(self.model, "reward")
         weights: Any = _LazyFloats(self.model, "weight")
         rows = step_lanes(
-            t, tb, paid, weights, self._figures, self.s, self.sb, self._x, self._xb, self.settings, self.features,
+            t, tb, paid, weights, self._figures, self.s, self.sb, self._x, self._xb,
+            self.settings, self.features,
             [[int(i) for i in lane] for lane in actions], 0, self.count, 0, self.count,
             out.obs, out.mask, out.flags, out.ints, out.floats, out.refusals, self._events[0],
         )  # fmt: skip
         out.events = [list(row) for row in self._events[0][:rows]]
 
     def _step_compiled(self, actions: Any, out: Outputs, worker: int, lo: int, hi: int) -> int:
-        bank = self.model.bank
+        bank = self.model.bank if self.count > 1 else self.model.open_bank
         rows: int = self._functions["step_lanes"](
             bank.t, bank.tb, bank.rewards, bank.weights, self._figures, self.s, self.sb, self._x, self._xb,
             self._settings, self._features, actions, lo, hi, worker, self.count + 2 * worker,
@@ -512,6 +528,8 @@ class Lanes:
 
     def set(self, lane: int, state: tuple[Any, Any]) -> None:
         """Put a lane's state back."""
+        if self.compiled and self.count == 1:
+            self.model.fill(int(state[0][at.TASK]))
         for k, v in enumerate(state[0]):
             self.s[lane][k] = v if self.compiled else int(v)
         for k, v in enumerate(state[1]):
@@ -542,6 +560,8 @@ class Lanes:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if self.compiled:
+            if self.count == 1:
+                self.model.fill(int(self.s[0][at.TASK]))
             self._functions = compiled_functions(is_narrow(self.model.dims))
 
 

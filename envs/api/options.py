@@ -111,4 +111,5 @@ def make_lanes(
     settings[at_lanes.SET_RICH] = view.rich
     settings[at_lanes.SET_PINNED] = -1
     settings[at_lanes.SET_EVENTS] = int(events)
+    settings[at_lanes.SET_END_DEAD] = int(options.end_on_dead_end)
     return Lanes(model, count, settings, view.features, view.state_size, options.executor, workers)

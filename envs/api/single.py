@@ -120,8 +120,6 @@ class TaskEnv(gym.Env[Obs, Any]):
         self._happened, self._refused = happened, out.refusals[0]
         info = self._info(out, happened)
         terminated = bool(out.flags[at_lanes.O_TERMINATED][0])
-        if self.options.end_on_dead_end and out.flags[at_lanes.O_DEAD_END][0]:
-            terminated = True
         if self.render_mode is not None:
             self._pictures().add(happened, self.lanes.memory(0))
             self._draw()

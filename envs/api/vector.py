@@ -171,18 +171,10 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         terminated = flags[at_lanes.O_TERMINATED].astype(bool)
         truncated = flags[at_lanes.O_TRUNCATED].astype(bool)
         rewards = np.asarray(out.floats[at_lanes.O_REWARD])
-        if self.options.end_on_dead_end:
-            terminated |= flags[at_lanes.O_DEAD_END].astype(bool)
-            self._end_dead(terminated & ~truncated)
         over = terminated | truncated
         if self.autoreset_mode == AutoresetMode.SAME_STEP and over.any():
             return self._same_step(out, rewards, terminated, truncated, over)
         return self._observation(out), rewards, terminated, truncated, self._info(out)
-
-    def _end_dead(self, dead: Any) -> None:
-        """Mark lanes as over whose dead end ends their episode, so that they reset like others."""
-        for lane in np.flatnonzero(dead):
-            self._lanes.s[lane][at.OVER] = max(1, int(self._lanes.s[lane][at.OVER]))
 
     def _same_step(
         self, out: at_lanes.Outputs, rewards: Any, terminated: Any, truncated: Any, over: Any

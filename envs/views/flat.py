@@ -23,7 +23,7 @@ from stratagym.envs.task import layout as at
 from stratagym.envs.task.compile import support
 from stratagym.envs.task.graph import TRUE, TaskGraph
 from stratagym.envs.task.layout import Bytes, Ints, Memory, Word
-from stratagym.envs.task.nodes import ONE, ZERO, lowest, u64, words_of
+from stratagym.envs.task.nodes import FULL, ONE, ZERO, lowest, u64, words_of
 from stratagym.envs.task.starts import idle, shortest
 from stratagym.envs.task.view import Knowledge, hidden_at_reset, hide_subtasks, hide_times
 
@@ -118,7 +118,8 @@ def write_subtasks(m: Memory, features: Ints, out: Bytes, base: int) -> None:
             for w in range(words):
                 look = m.sb[at.RUNNING * words + w]
                 if feature > AGE:
-                    look = m.tb[feature_row(feature) * words + w]
+                    hidden = m.sb[at.UNKNOWN * words + w]
+                    look = m.tb[feature_row(feature) * words + w] & (FULL ^ hidden)
                 while look != ZERO:
                     i = (w << 6) + lowest(look)
                     look &= look - ONE
