@@ -12,17 +12,23 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+import numpy as np
+
 from stratagym.envs.certificates import FOLDER, file_of, pack
 from stratagym.envs.domains.domain import SIZES, SPLITS
 from stratagym.envs.registry import find_domains, source_of
 from stratagym.envs.task.compile import dims_of
 from stratagym.envs.task.graph import TaskGraph
 from stratagym.envs.task.reference import Reference, reference_of
+from stratagym.envs.task.simulate import CLOCKS
 from stratagym.envs.task.spec import load_task
 from stratagym.envs.task.view import KNOWLEDGE, Knowledge
 
 EFFORT = 6.0
 """Deterministic time for one instance."""
+
+PLAYED = 300
+"""Random steps of every lane by which it is found out what moves."""
 
 
 def families(names: Sequence[str] | None = None) -> list[tuple[str, str]]:
@@ -31,16 +37,27 @@ def families(names: Sequence[str] | None = None) -> list[tuple[str, str]]:
     return [(name, size) for name in found if names is None or name in names for size in SIZES]
 
 
-def solve(work: tuple[str, str, str, int]) -> tuple[str, float | None, float, str]:
-    """Solve one instance; return its digest, value, bound and kind (runs in a process of its own)."""
-    domain, size, split, index = work
+Row = tuple[str, float | None, float, str]
+"""Digest, value, bound and kind of one instance."""
+
+
+def solve(work: tuple[str, str, str, int, Row | None]) -> Row:
+    """Solve one instance (in a process of its own), unless the row that is known is of the same task."""
+    domain, size, split, index, known = work
     task = load_task(source_of(domain, {"size": size, "split": split}).mapping(index))
+    if known is not None and known[0] == task.digest:
+        return known
     found: Reference = reference_of(task.graph, effort=EFFORT)
     return task.digest, found.value, found.bound, found.kind
 
 
 def certify(
-    domain: str, size: str, pool: ProcessPoolExecutor, advance: Callable[[int], None] = lambda done: None
+    domain: str,
+    size: str,
+    pool: ProcessPoolExecutor,
+    advance: Callable[[int], None] = lambda done: None,
+    *,
+    fresh: bool = False,
 ) -> dict[str, Any]:
     """Return the certificate of one family as plain data.
 
@@ -49,14 +66,21 @@ def certify(
         size: its size.
         pool: where instances are solved.
         advance: is told how many instances are done.
+        fresh: whether instances are solved again that stand in the file and have not changed.
     """
     from stratagym.envs.step import Certificate, Model
 
     sources = {split: source_of(domain, {"size": size, "split": split}) for split in SPLITS}
+    path = file_of(sources["train"].family)
+    known: dict[str, list[Row]] = {}
+    if path.is_file() and not fresh:
+        rows_of = json.loads(path.read_text(encoding="utf-8"))["splits"]
+        known = {split: [tuple(row) for row in rows] for split, rows in rows_of.items()}
     splits: dict[str, list[list[Any]]] = {}
     graphs: list[TaskGraph] = []
     for split, source in sources.items():
-        work = [(domain, size, split, index) for index in range(source.count)]
+        old = dict(enumerate(known.get(split, ())))
+        work = [(domain, size, split, k, old.get(k)) for k in range(source.count)]
         rows = []
         for row in pool.map(solve, work, chunksize=1):
             rows.append(list(row))
@@ -67,9 +91,15 @@ def certify(
         references = tuple(
             Reference("makespan", value, bound, kind) for _, value, bound, kind in splits[split]
         )
-        blank = Certificate(dims, (), {}, {}, references)
+        blank = Certificate(dims, {}, {}, {}, references)
         model = Model(source.key, source.count, source.mapping, blank)
         graphs += [model.graph(k) for k in range(source.count)]
+    source = sources["train"]
+    model = Model(
+        source.key, source.count, source.mapping,
+        Certificate(dims, {}, {}, {}, tuple(Reference("makespan", *row[1:]) for row in splits["train"])),
+    )  # fmt: skip
+    moves = {clock: what_moves(model, clock) for clock in CLOCKS}
     facts = {level: view_facts(graphs, level, dims) for level in KNOWLEDGE}
     shapes: dict[str, Any] = {level: facts[level]["shapes"] for level in KNOWLEDGE}
     kept = {str(level): pack(facts[level]["kept"]) for level in KNOWLEDGE}
@@ -80,11 +110,37 @@ def certify(
         "family": sources["train"].family,
         "objective": "makespan",
         "dims": dims._asdict(),
-        "uses": facts["full"]["uses"],
+        "moves": moves,
         "shapes": shapes,
         "kept": kept,
         "splits": splits,
     }
+
+
+def what_moves(model: Any, clock: Any) -> tuple[list[str], list[int]]:
+    """Return the features and the positions of the state that move under a clock, by playing at random."""
+    from stratagym.envs.api.options import Options
+    from stratagym.envs.api.vector import TaskVectorEnv
+    from stratagym.envs.views.flat import FEATURES
+
+    lanes = TaskVectorEnv(model.count, model, Options(clock=clock, reward="task"))
+    rng = np.random.default_rng(0)
+    wait = np.linspace(0.0, 0.7, model.count)[:, None]
+    obs, info = lanes.reset(seed=0)
+    seen = {key: [obs[key], obs[key]] for key in ("subtasks", "state")}
+    for _ in range(PLAYED):
+        mask = info["action_mask"].reshape(model.count, -1, info["action_mask"].shape[-1])
+        taste = mask * rng.random(mask.shape)
+        taste[..., -1] = rng.random(taste.shape[:2]) < wait
+        actions = taste.argmax(axis=-1)
+        obs, _, _, _, info = lanes.step(actions if actions.shape[1] > 1 else actions[:, 0])
+        for key, (low, high) in seen.items():
+            seen[key] = [np.minimum(low, obs[key]), np.maximum(high, obs[key])]
+    low, high = seen["subtasks"]
+    rows = low.min(axis=(0, 2)) < high.max(axis=(0, 2))
+    features = [FEATURES[k] for k, moving in zip(lanes.view.features, rows, strict=True) if moving]
+    low, high = seen["state"]
+    return features, [int(k) for k in np.flatnonzero(low.min(axis=0) < high.max(axis=0))]
 
 
 def view_facts(graphs: Sequence[TaskGraph], level: Knowledge, dims: Any) -> dict[str, Any]:
@@ -95,7 +151,7 @@ def view_facts(graphs: Sequence[TaskGraph], level: Knowledge, dims: Any) -> dict
     uses = sorted({name for graph in graphs for name in uses_of(graph)})
     view = FlatView(dims, uses, shapes, level)
     kept = varying(view, graphs) if view.static_size else []
-    return {"shapes": {name: list(shape) for name, shape in shapes.items()}, "uses": uses, "kept": kept}
+    return {"shapes": {name: list(shape) for name, shape in shapes.items()}, "kept": kept}
 
 
 def graph_facts(graphs: Sequence[TaskGraph], level: Knowledge) -> tuple[dict[str, list[int]], list[int]]:
@@ -118,7 +174,9 @@ def write(content: dict[str, Any]) -> None:
     os.replace(path.with_suffix(".part"), path)
 
 
-def certify_all(names: Sequence[str] | None = None, jobs: int | None = None) -> Iterable[str]:
+def certify_all(
+    names: Sequence[str] | None = None, jobs: int | None = None, *, fresh: bool = False
+) -> Iterable[str]:
     """Certify all (or the named) domains, with a progress bar; yield a line for each family."""
     from rich.progress import Progress
 
@@ -127,7 +185,7 @@ def certify_all(names: Sequence[str] | None = None, jobs: int | None = None) -> 
     with Progress() as bar, ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
         line = bar.add_task("certify", total=total)
         for domain, size in chosen:
-            content = certify(domain, size, pool, lambda done: bar.advance(line, done))
+            content = certify(domain, size, pool, lambda done: bar.advance(line, done), fresh=fresh)
             write(content)
             rows = [row for part in content["splits"].values() for row in part]
             proved = sum(row[3] == "proved" for row in rows)

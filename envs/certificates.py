@@ -45,7 +45,7 @@ def certificate_of(source: TaskSource) -> Certificate | None:
         return None
     return Certificate(
         dims=Dims(**content["dims"]),
-        uses=tuple(content["uses"]),
+        moves={clock: (tuple(names), tuple(state)) for clock, (names, state) in content["moves"].items()},
         shapes={level: {k: tuple(v) for k, v in parts.items()} for level, parts in content["shapes"].items()},
         kept={level: _unpack(runs) for level, runs in content["kept"].items()},
         references=tuple(

@@ -41,14 +41,15 @@ class Certificate:
 
     Attributes:
         dims: the padded shape of all its tasks, in every split.
-        uses: the features that the family uses.
+        moves: by clock, the features that move in some episode, and the positions in the state
+            part of the flat view that do.
         shapes: by knowledge, the largest shape of each static part of the flat view.
         kept: by knowledge, positions of the static numbers that differ within the family.
         references: index of the task -> its reference, of this split.
     """
 
     dims: at.Dims
-    uses: tuple[str, ...]
+    moves: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]]
     shapes: Mapping[Knowledge, Mapping[str, tuple[int, ...]]]
     kept: Mapping[Knowledge, tuple[int, ...]]
     references: tuple[Reference, ...]

@@ -81,16 +81,18 @@ class Options:
         return "task" if model.loaded(0).graph.goal is None else "sparse"
 
 
-def flat_view(model: Model, knowledge: Knowledge) -> FlatView:
+def flat_view(model: Model, options: Options) -> FlatView:
     """Return the flat view of a family.
 
-    With a certificate only what differs within the family is kept.
+    With a certificate only what differs within the family, or moves under this clock, is kept.
     """
-    known = model.certificate
-    if known is not None:
-        return FlatView(model.dims, known.uses, known.shapes[knowledge], knowledge, known.kept.get(knowledge))
+    known, knowledge = model.certificate, options.knowledge
+    if known is not None and options.clock in known.moves:
+        uses, state = known.moves[options.clock]
+        kept = known.kept.get(knowledge)
+        return FlatView(model.dims, uses, known.shapes[knowledge], knowledge, kept, state)
     graphs = [model.loaded(k).graph for k in range(model.count)]
-    uses = sorted({name for graph in graphs for name in uses_of(graph)})
+    uses = tuple(sorted({name for graph in graphs for name in uses_of(graph)}))
     return FlatView(model.dims, uses, static_shapes(graphs, knowledge), knowledge)
 
 
@@ -112,4 +114,4 @@ def make_lanes(
     settings[at_lanes.SET_PINNED] = -1
     settings[at_lanes.SET_EVENTS] = int(events)
     settings[at_lanes.SET_END_DEAD] = int(options.end_on_dead_end)
-    return Lanes(model, count, settings, view.features, view.state_size, options.executor, workers)
+    return Lanes(model, count, settings, view.features, view.state_bytes, options.executor, workers)

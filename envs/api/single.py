@@ -54,7 +54,7 @@ class TaskEnv(gym.Env[Obs, Any]):
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(f"render_mode={render_mode!r} is not one of 'human', 'rgb_array', 'ansi'")
         self.model, self.options, self.render_mode = model, options, render_mode
-        self.view = flat_view(model, options.knowledge)
+        self.view = flat_view(model, options)
         self.lanes = make_lanes(model, options, self.view, 1, at_lanes.DISABLED)
         self._n = model.dims.subtasks
         self._agents = model.dims.agents
@@ -263,7 +263,7 @@ class TaskEnv(gym.Env[Obs, Any]):
         if self._graph_view is not None:
             found: Obs = self._graph_view.observation(self.task.graph, self.lanes.memory(0), self._order)
             return found
-        found = {"subtasks": subtasks, "state": row[self._cut :]}
+        found = {"subtasks": subtasks, "state": self.view.state(row[self._cut :])}
         if len(self._static):
             found["static"] = self._static.copy()
         return found

@@ -80,7 +80,7 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         self.render_mode = None
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
-        self.view = flat_view(model, options.knowledge)
+        self.view = flat_view(model, options)
         self._lanes = make_lanes(
             model, options, self.view, num_envs, _MODES[self.autoreset_mode], min(threads, num_envs), events
         )
@@ -266,7 +266,7 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         if self.options.knowledge == "none":
             self._draw_orders(out)
             subtasks = np.stack([o.shuffle(row) for o, row in zip(self._orders, subtasks, strict=True)])
-        found = {"subtasks": subtasks, "state": rows[:, self._cut :]}
+        found = {"subtasks": subtasks, "state": self.view.state(rows[:, self._cut :])}
         if self.view.static_size:
             found["static"] = self._static_rows(np.asarray(out.ints[at_lanes.O_TASK]))
         return found

@@ -16,7 +16,7 @@ Letters in shapes: N subtasks, G gates, W words of 64 subtasks, A agents, L leve
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from stratagym.envs.rng import Word as Word
 

@@ -397,6 +397,7 @@ class FlatView:
         shapes: the largest shape of each static part.
         knowledge: what is granted.
         kept: positions of the static numbers that are kept; None for all.
+        moving: positions of the state part that are kept; None for all.
     """
 
     def __init__(
@@ -406,6 +407,7 @@ class FlatView:
         shapes: Mapping[str, tuple[int, ...]],
         knowledge: Knowledge,
         kept: Sequence[int] | None = None,
+        moving: Sequence[int] | None = None,
     ) -> None:
         granted = GRANTED[knowledge] & set(uses)
         self.features = [k for k, name in enumerate(FEATURES) if name in granted]
@@ -415,10 +417,22 @@ class FlatView:
         self.knowledge: Knowledge = knowledge
         self.dims = dims
         more = {0: 0, 1: 2 * dims.agents + dims.levels, 2: 2 * dims.agents + dims.levels + dims.constraints}
-        self.state_size = 2 + more[self.rich]
+        self.state_bytes = 2 + more[self.rich]
+        self._moving: Any = None
+        if moving is not None:
+            self._moving = np.array([k for k in moving if k < self.state_bytes], np.int64)
         whole = sum(int(np.prod(b.shape)) for b in self.blocks)
         self.static_size = whole if self.kept is None else len(self.kept)
         self.space = self._space()
+
+    @property
+    def state_size(self) -> int:
+        """How many numbers the state part shows."""
+        return self.state_bytes if self._moving is None else len(self._moving)
+
+    def state(self, written: Any) -> Any:
+        """Return the state part of what a lane has written, ``[..., state_bytes]``."""
+        return written if self._moving is None else written[..., self._moving]
 
     def _space(self) -> spaces.Dict:
         u8 = np.uint8
