@@ -69,6 +69,7 @@ def reward_of(
         return paid
     gain = standing(m, kind, weights) - before
     # A reference that is not known yet is NaN: then the caller adds the share when it is.
-    if (kind == SPARSE_REWARD or kind == DENSE_REWARD) and m.s[at.GOAL] != 0 and reference == reference:
+    measured = kind == SPARSE_REWARD or kind == DENSE_REWARD
+    if measured and m.s[at.GOAL] != 0 and reference == reference:
         gain += min(1.0, reference / max(1, m.s[at.CLOCK]))
     return gain

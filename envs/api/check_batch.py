@@ -88,7 +88,8 @@ class _Pair:
             where = f"{self.where}, lane {lane}"
             found = difference({key: part[lane] for key, part in batched.obs.items()}, moment.obs, "obs")
             demand(found is None, f"{where}: {found}")
-            ends = tuple(part[lane] for part in batched[1:4])
+            columns: tuple[Any, ...] = batched[1:4]
+            ends = tuple(part[lane] for part in columns)
             demand(ends == moment[1:4], f"{where}: reward and ends {ends} against {moment[1:4]}")
             found = difference(self._words(batched.info, lane), _plain(moment.info), "info")
             demand(found is None, f"{where}: {found}")
