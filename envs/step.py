@@ -171,12 +171,15 @@ class Model:
     def open_bank(self) -> Bank:
         """Room for all tasks as arrays, of which ``fill`` fills in one at a time."""
         count, d = self.count, self.dims
-        dues = max(1, d.subtasks)
+        t = np.zeros((count, d.ints), np.int32)
+        # Where things lie in a lane is the same for all, and read before a task is picked.
+        for place, value in at.positions(d).items():
+            t[:, place] = value
         return Bank(
-            t=np.zeros((count, d.ints), np.int32),
+            t=t,
             tb=np.zeros((count, d.rows * d.words), np.uint64),
             rewards=np.zeros((count, d.subtasks)),
-            weights=np.zeros((count, dues)),
+            weights=np.zeros((count, max(1, d.subtasks))),
         )
 
     def fill(self, index: int) -> None:

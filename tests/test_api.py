@@ -388,3 +388,23 @@ def test_both_outcomes_are_checked() -> None:
     for name in ("move", "forge", "storm"):
         ends = [list(episode(make(TASKS[name]), seed, 0.1, 0.02))[-1] for seed in check_rules.REWARD_SEEDS]
         assert {last.info["success"] for last in ends} == {True, False}, name
+
+
+def test_a_compiled_environment_picks_what_the_interpreted_one_picks() -> None:
+    """One environment that fills in its tasks one at a time plays the episodes of the interpreter."""
+    compiled, interpreted = (
+        gymnasium.make("stratagym/Graph-v0", split="test", executor=executor).unwrapped
+        for executor in ("compiled", "interpreted")
+    )
+    for seed in range(6):
+        _, one = compiled.reset(seed=seed)
+        _, two = interpreted.reset(seed=seed)
+        over = False
+        while not over:
+            assert compiled.instance == interpreted.instance  # type: ignore[attr-defined]
+            assert one["action_mask"].tolist() == two["action_mask"].tolist()
+            action = int(one["action_mask"].argmax())
+            *first, one = compiled.step(action)
+            *second, two = interpreted.step(action)
+            assert first[1:] == second[1:]
+            over = bool(first[2] or first[3])
