@@ -18,6 +18,8 @@ REWARDS = ("task", "sparse", "dense", "makespan", "tardiness")
 def weighted_lateness(m: Memory, weights: Floats) -> float:
     """Return the weighted tardiness so far."""
     total = 0.0
+    if m.s[at.LATE] == 0 and m.s[at.OVER] == 0:
+        return total
     for d in range(m.t[at.T_DUES]):
         total += weights[d] * lateness(m, d)
     return total

@@ -120,7 +120,7 @@ def write_lane(
     ints[O_TIME][lane] = m.s[at.CLOCK]
     ints[O_ELAPSED][lane] = m.s[at.CLOCK] - m.s[at.BEFORE]
     ints[O_TASK][lane] = m.s[at.TASK]
-    floats[O_TARDINESS][lane] = weighted_lateness(m, weights) if m.t[at.T_DUES] != 0 else 0.0
+    floats[O_TARDINESS][lane] = weighted_lateness(m, weights)
 
 
 def reset_lanes(

@@ -248,13 +248,21 @@ class _Builder:
             position, count = self.pairs(outgoing.get(v, []))
             records += [position, count, self.put(users.get(v, [])), len(users.get(v, []))]
         self.t[at.P_NODES] = self.put(records)
-        self.t[at.P_ORDER] = self.put(self.node(v) for v in dependency_order(self.graph))
+        order = dependency_order(self.graph)
+        self.t[at.P_ORDER], self.t[at.T_ORDERED] = self.put(self.node(v) for v in order), len(order)
         truth = initial_truth(self.graph)
         self.t[at.P_GATES] = len(self.t)
         for gate in self.graph.gates:
             true = sum(v == TRUE or truth[v] for v in gate.positive)
             true += sum(v != TRUE and not truth[v] for v in gate.negative)
-            self.put((gate.count, true))
+            most, fewest = true, true
+            for v in gate.positive:
+                if v >= self.n:
+                    most, fewest = most - truth[v], fewest + (not truth[v])
+            for v in gate.negative:
+                if v >= self.n:
+                    most, fewest = most - (not truth[v]), fewest + truth[v]
+            self.put((gate.count, true, most, fewest))
 
     def _rules(self) -> None:
         choices = []
@@ -290,15 +298,10 @@ class _Builder:
     def _constraint(self, constraint: Constraint) -> tuple[int, ...]:
         a = constraint.automaton
         atoms: list[int] = []
-        involved: set[int] = set()
         for atom in constraint.atoms:
             kind = _ATOM_KINDS[atom.kind]
-            if kind == at.ATOM_DONE:
-                atoms += [kind, self.node(atom.node)]
-                involved |= support(self.graph, atom.node)
-            else:
-                atoms += [kind, self.mask(atom.members)]
-                involved |= set(atom.members)
+            what = self.node(atom.node) if kind == at.ATOM_DONE else self.mask(atom.members)
+            atoms += [kind, what]
         return (
             self.put(atoms),
             len(constraint.atoms),
@@ -307,7 +310,7 @@ class _Builder:
             self.put(int(dead) for dead in a.dead),
             self.put(int(any(a.dead[q] for q in letters)) for letters in a.table),
             a.initial,
-            self.mask(sorted(involved)),
+            self.mask(sorted(readers(self.graph, constraint))),
             len(a.table),
             sum(1 << k for k, atom in enumerate(constraint.atoms) if atom.kind == "started"),
         )
@@ -324,6 +327,7 @@ class _Builder:
             if lag.origin == "completion" and lag.maximum is not None
             for p in lag.predecessors
         }
+        undoable = spoilable | touched["undo"]
         leads = {(p, lag.origin) for s in subtasks for lag in s.lags for p in lag.predecessors}
         rows: dict[int, Iterable[int]] = {
             at.B_ALL: range(self.n),
@@ -334,13 +338,16 @@ class _Builder:
             at.B_DEADLINE: {i for i, s in enumerate(subtasks) if s.deadline is not None}
             | touched["deadline"],
             at.B_SPOILABLE: spoilable,
-            at.B_FINAL: negated(g) | {i for c in g.choices for i in c.members},
+            at.B_FINAL: (negated(g) | {i for c in g.choices for i in c.members}) - undoable,
             at.B_LIMITED: (i for i, s in enumerate(subtasks) if s.attempts is not None),
             at.B_HIDDEN: touched["appear"],
             at.B_LED: (p for p, origin in leads if origin == "completion"),
             at.B_TRACED: (p for p, origin in leads if origin == "start"),
             at.B_VARIED: touched["duration"],
-            at.B_UNDOABLE: spoilable | touched["undo"],
+            at.B_UNDOABLE: undoable,
+            at.B_JOINT: (i for i, s in enumerate(subtasks) if s.agents > 1),
+            at.B_STAFFED: (i for i, s in enumerate(subtasks) if s.agents <= skilled(g, s)),
+            at.B_READ: {i for c in g.constraints for i in readers(g, c)},
         }
         for row, members in rows.items():
             self.set_row(row, members)
@@ -350,6 +357,11 @@ class _Builder:
         ]
         able += [self.mask(()) for _ in range(self.shape.agents - len(able))]
         self.t[at.R_ABLE] = able[0]
+        makers = [
+            self.mask(i for i, s in enumerate(subtasks) if k in dict(s.produces))
+            for k in range(self.shape.items)
+        ]
+        self.t[at.R_MAKERS] = makers[0] if makers else 0
         start = [0] * self.shape.levels
         asked = [0] * self.shape.levels
         for k, r in enumerate(g.resources):
@@ -370,7 +382,6 @@ class _Builder:
             or any(e.kind in ("deadline", "stock") for e in g.events)
             or negated(g)
         )
-        crews = len(g.agents) > 1 or any(s.agents > 1 or s.skill is not None for s in g.subtasks)
         head = {
             at.T_SUBTASKS: self.n,
             at.T_GATES: len(g.gates),
@@ -384,24 +395,41 @@ class _Builder:
             at.T_FRAGILE: int(bool(fragile)),
             at.T_WORK: sum(self.works.values()),
             at.T_MOVING: int(any(e.kind in ("deadline", "duration") for e in g.events)),
-            at.T_CREWS: int(crews),
             **at.positions(self.shape._replace(ints=max(self.shape.ints, len(self.t)))),
         }
         for column, value in head.items():
             self.t[column] = value
 
 
+def skilled(graph: TaskGraph, subtask: Subtask) -> int:
+    """Return how many agents have the skill for a subtask."""
+    return sum(subtask.skill is None or subtask.skill in agent.skills for agent in graph.agents)
+
+
+def readers(graph: TaskGraph, constraint: Constraint) -> set[int]:
+    """Return the subtasks on which a formula's letters depend."""
+    found: set[int] = set()
+    for atom in constraint.atoms:
+        found |= support(graph, atom.node) if atom.kind == "done" else set(atom.members)
+    return found
+
+
 def dependency_order(graph: TaskGraph) -> list[int]:
-    """Return all nodes, each after those that it reads or needs, cycles cut anywhere."""
+    """Return the nodes on which the goal can depend, each after those that it depends on, cycles cut."""
     n = len(graph.subtasks)
+    makers: dict[int, list[int]] = {}
+    for i, s in enumerate(graph.subtasks):
+        for item, _ in s.produces:
+            makers.setdefault(item, []).append(i)
     reads: list[list[int]] = []
     for s in graph.subtasks:
-        makers = [p for lag in s.lags for p in lag.predecessors]
-        reads.append([v for v in (s.needs, *makers) if v != TRUE])
+        before = [p for lag in s.lags for p in lag.predecessors]
+        before += [i for item, _ in (*s.consumes, *s.requires) for i in makers.get(item, [])]
+        reads.append([v for v in (s.needs, *before) if v != TRUE])
     reads += [[v for v in (*g.positive, *g.negative) if v != TRUE] for g in graph.gates]
     order: list[int] = []
     state = [0] * (n + len(graph.gates))
-    for root in range(len(state)):
+    for root in () if graph.goal is None or graph.goal == TRUE else (graph.goal,):
         stack = [(root, 0)] if state[root] == 0 else []
         while stack:
             v, k = stack.pop()

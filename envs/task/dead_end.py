@@ -2,124 +2,105 @@
 
 Time, capacity and what is used up in common are ignored: a node can come to hold if
 enough of its literals can. So a task that can still be won is never called dead.
+The first mark row holds the subtasks that can be done.
 """
 
 from __future__ import annotations
 
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.layout import Memory
-from stratagym.envs.task.nodes import FULL, ZERO, among, has, words_of
-from stratagym.envs.task.starts import able
+from stratagym.envs.task.nodes import FULL, ONE, ZERO, among, has, has_bit, lowest, put_bit, words_of
 
 
 def judge_dead_end(m: Memory) -> None:
     """Say in the lane whether the goal is proved to be out of reach."""
     m.s[at.HURT] = 0
-    if m.t[at.T_GOAL] == at.NO_GOAL:
+    goal = m.t[at.T_GOAL]
+    if goal < 0:
         return
     if m.s[at.DOOMED] != 0:
         m.s[at.DEAD_END] = 1
         return
-    n = m.t[at.T_WIDE]
+    words = words_of(m)
     gates = m.t[at.T_GATES]
-    can = m.t[at.X_CAN]
-    cannot = can + n + gates
-    for i in range(n):
-        done = has(m, at.DONE, i)
-        m.x[can + i] = 1 if done or has(m, at.RUNNING, i) else 0
-        m.x[cannot + i] = 1 if not done or among(m, at.B_UNDOABLE, i) else 0
     for g in range(gates):
-        true = m.t[m.t[at.P_GATES] + g * at.GATE_SIZE + at.GATE_TRUE]
-        m.x[m.t[at.X_SUM] + g] = true
-        m.x[m.t[at.X_SUM] + gates + g] = true
-        m.x[can + n + g] = 0
-        m.x[cannot + n + g] = 0
-    for v in range(n + gates):
-        count_literals(m, v, m.x[can + v] != 0, m.x[cannot + v] != 0)
+        gate = m.t[at.P_GATES] + g * at.GATE_SIZE
+        m.x[m.t[at.X_SUM] + g] = m.t[gate + at.GATE_MOST]
+        m.x[m.t[at.X_SUM] + gates + g] = m.t[gate + at.GATE_FEWEST]
+        m.x[m.t[at.X_CAN] + g] = 0
+        m.x[m.t[at.X_CAN] + gates + g] = 0
+    for w in range(words):
+        done = m.sb[at.DONE * words + w]
+        up = done | m.sb[at.RUNNING * words + w]
+        lasting = done & (FULL ^ m.tb[at.B_UNDOABLE * words + w])
+        m.xb[at.MARK_A * words + w] = up
+        while up != ZERO:
+            i = (w << 6) + lowest(up)
+            stays = lasting & up & (ZERO - up) != ZERO
+            up &= up - ONE
+            widen(m, i, 1, 1 if stays else 0)
     # What is possible only grows, so one pass is mostly enough for a live task.
-    while spread(m, can, cannot) and not node_can(m, m.t[at.T_GOAL]):
+    while spread(m) and not node_can(m, goal):
         pass
-    m.s[at.DEAD_END] = 0 if node_can(m, m.t[at.T_GOAL]) else 1
+    m.s[at.DEAD_END] = 0 if node_can(m, goal) else 1
 
 
 def node_can(m: Memory, v: int) -> bool:
-    """Return whether a node can come to hold."""
+    """Return whether a node can come to hold, as far as worked out."""
+    n = m.t[at.T_WIDE]
     if v < 0:
         return v == -1
-    return m.x[m.t[at.X_CAN] + v] != 0
+    if v < n:
+        return has_bit(m.xb, at.MARK_A * words_of(m), v)
+    return m.x[m.t[at.X_CAN] + v - n] != 0
 
 
-def count_literals(m: Memory, v: int, up: bool, down: bool) -> None:
-    """Put what node ``v`` can come to (hold, fail) into the sums of the gates that read it.
+def widen(m: Memory, v: int, more: int, fewer: int) -> None:
+    """Move the sums of the gates that read node ``v``.
 
-    The sums, the most and the fewest literals of a gate that can hold, begin with the
-    literals that are true at reset.
+    The sums are the most and the fewest literals of a gate that can hold. A plus sign
+    moves the most by ``more`` and the fewest by ``fewer``, a minus sign the other way round.
     """
     most = m.t[at.X_SUM]
     fewest = most + m.t[at.T_GATES]
-    n = m.t[at.T_WIDE]
-    base = False
-    if v >= n:
-        gate = m.t[at.P_GATES] + (v - n) * at.GATE_SIZE
-        base = m.t[gate + at.GATE_TRUE] >= m.t[gate + at.GATE_COUNT]
     record = m.t[at.P_NODES] + v * at.NODE_SIZE
     for k in range(m.t[record + at.NODE_EDGE_COUNT]):
         edge = m.t[record + at.NODE_EDGES] + 2 * k
         g = m.t[edge]
-        sign = m.t[edge + 1]
-        # With a plus sign more truth raises the sums, with a minus sign it lowers them.
-        rising = most if sign > 0 else fewest
-        falling = fewest if sign > 0 else most
-        if base:
-            if down:
-                m.x[falling + g] -= sign
-            if not up:
-                m.x[rising + g] -= sign
+        if m.t[edge + 1] > 0:
+            m.x[most + g] += more
+            m.x[fewest + g] += fewer
         else:
-            if up:
-                m.x[rising + g] += sign
-            if not down:
-                m.x[falling + g] += sign
+            m.x[most + g] -= fewer
+            m.x[fewest + g] -= more
 
 
-def widen(m: Memory, v: int, up: bool, down: bool) -> None:
-    """Correct the sums for node ``v``, which can now come to hold (``up``) or to fail (``down``) as well."""
-    most = m.t[at.X_SUM]
-    fewest = most + m.t[at.T_GATES]
-    record = m.t[at.P_NODES] + v * at.NODE_SIZE
-    for k in range(m.t[record + at.NODE_EDGE_COUNT]):
-        edge = m.t[record + at.NODE_EDGES] + 2 * k
-        g = m.t[edge]
-        sign = m.t[edge + 1]
-        if up:
-            m.x[(most if sign > 0 else fewest) + g] += sign
-        if down:
-            m.x[(fewest if sign > 0 else most) + g] -= sign
-
-
-def spread(m: Memory, can: int, cannot: int) -> bool:
+def spread(m: Memory) -> bool:
     """Work out once, in order of dependency, what else can come about. Returns whether anything did."""
     n = m.t[at.T_WIDE]
     gates = m.t[at.T_GATES]
     most = m.t[at.X_SUM]
     fewest = most + gates
+    can = m.t[at.X_CAN]
+    cannot = can + gates
     changed = False
-    for k in range(m.t[at.T_SUBTASKS] + gates):
+    for k in range(m.t[at.T_ORDERED]):
         v = m.t[m.t[at.P_ORDER] + k]
         up = False
         down = False
         if v >= n:
             count = m.t[m.t[at.P_GATES] + (v - n) * at.GATE_SIZE + at.GATE_COUNT]
-            up = m.x[can + v] == 0 and m.x[most + v - n] >= count
-            down = m.x[cannot + v] == 0 and m.x[fewest + v - n] < count
-        elif m.x[can + v] == 0:
-            up = could_be_done(m, v)
-        if up:
-            m.x[can + v] = 1
-        if down:
-            m.x[cannot + v] = 1
+            up = m.x[can + v - n] == 0 and m.x[most + v - n] >= count
+            down = m.x[cannot + v - n] == 0 and m.x[fewest + v - n] < count
+            if up:
+                m.x[can + v - n] = 1
+            if down:
+                m.x[cannot + v - n] = 1
+        elif not has_bit(m.xb, at.MARK_A * words_of(m), v) and could_be_done(m, v):
+            put_bit(m.xb, at.MARK_A * words_of(m), v)
+            up = True
         if up or down:
-            widen(m, v, up, down)
+            widen(m, v, 1 if up else 0, -1 if down else 0)
             changed = True
     return changed
 
@@ -127,9 +108,9 @@ def spread(m: Memory, can: int, cannot: int) -> bool:
 def could_be_done(m: Memory, i: int) -> bool:
     """Return whether ``i`` could be started at some time, everything that can be ignored ignored."""
     row = at.HEADS + i * at.COLUMNS
-    if has(m, at.SPENT, i) or not node_can(m, m.t[row + at.NEEDS]):
+    if has(m, at.SPENT, i) or not among(m, at.B_STAFFED, i) or not node_can(m, m.t[row + at.NEEDS]):
         return False
-    if has(m, at.CLOSED, i) and m.t[at.T_MOVING] == 0:
+    if m.t[at.T_MOVING] == 0 and has(m, at.CLOSED, i):
         return False
     for k in range(m.t[row + at.LAG_COUNT]):
         lag = m.t[row + at.LAGS] + k * at.LAG_SIZE
@@ -142,12 +123,6 @@ def could_be_done(m: Memory, i: int) -> bool:
             continue
         if not item_comes(m, level):
             return False
-    skilled = 0
-    for a in range(m.t[at.T_AGENTS]):
-        if able(m, a, i):
-            skilled += 1
-    if skilled < m.t[row + at.AGENTS]:
-        return False
     return not among(m, at.B_CHOSEN, i) or choice_can(m, i)
 
 
@@ -155,7 +130,7 @@ def lag_can(m: Memory, lag: int) -> bool:
     """Return whether some predecessor of a lag is, or can come to be, done or started."""
     for k in range(m.t[lag + at.LAG_PRED_COUNT]):
         p = m.t[m.t[lag + at.LAG_PREDS] + k]
-        if m.x[m.t[at.X_CAN] + p] != 0:
+        if has_bit(m.xb, at.MARK_A * words_of(m), p):
             return True
         started = m.s[at.S_HEADS + p * at.S_COLUMNS + at.START] >= 0
         if m.t[lag + at.LAG_ORIGIN] == at.FROM_START and started:
@@ -165,17 +140,14 @@ def lag_can(m: Memory, lag: int) -> bool:
 
 def item_comes(m: Memory, level: int) -> bool:
     """Return whether anything that can still happen brings more of an item."""
-    for j in range(m.t[at.T_SUBTASKS]):
-        row = at.HEADS + j * at.COLUMNS
-        if m.x[m.t[at.X_CAN] + j] == 0:
-            continue
+    words = words_of(m)
+    makers = m.t[at.R_MAKERS] + level - m.t[at.T_RESOURCES]
+    for w in range(words):
         # Done for good, a subtask that is not repeatable makes no more.
-        over = has(m, at.DONE, j) and not among(m, at.B_REPEATABLE, j)
-        if over and not among(m, at.B_UNDOABLE, j) and not has(m, at.RUNNING, j):
-            continue
-        for k in range(m.t[row + at.MAKE_COUNT]):
-            if m.t[m.t[row + at.MAKES] + 2 * k] == level:
-                return True
+        over = m.sb[at.DONE * words + w] & (FULL ^ m.tb[at.B_REPEATABLE * words + w])
+        over &= FULL ^ (m.tb[at.B_UNDOABLE * words + w] | m.sb[at.RUNNING * words + w])
+        if m.tb[makers * words + w] & m.xb[at.MARK_A * words + w] & (FULL ^ over) != ZERO:
+            return True
     for e in range(m.t[at.T_EVENTS]):
         event = m.t[at.P_EVENTS] + e * at.EV_SIZE
         if m.t[event + at.EV_KIND] == at.X_STOCK and m.s[m.t[at.Q_EVENTS] + e] < at.FAR:

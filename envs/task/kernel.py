@@ -62,21 +62,28 @@ def finish(m: Memory, i: int, success: bool) -> None:
     for k in range(m.t[row + at.BACK_COUNT]):
         pair = m.t[row + at.BACKS] + 2 * k
         m.s[m.t[at.Q_LEVELS] + m.t[pair]] += m.t[pair + 1]
+    if among(m, at.B_READ, i):
+        m.s[at.LETTERS_STILL] = 0
     late = clock > m.s[q + at.DEADLINE]
     if late or not success:
+        m.s[at.JUDGE] = clock
         emit(m, at.E_FAILURE, i, 0)
         if late and not has(m, at.CLOSED, i):
             put(m, at.CLOSED, i)
             if not has(m, at.DONE, i):
                 emit(m, at.E_CLOSE, i, 0)
-        if late or has(m, at.SPENT, i):
-            m.s[at.HURT] = 1
+        m.s[at.HURT] = 1
         if among(m, at.B_CHOSEN, i):
             open_branches(m)
         return
     m.s[q + at.SUCCEEDED] = clock
     if m.s[q + at.FIRST] < 0:
         m.s[q + at.FIRST] = clock
+        d = m.t[row + at.DUE]
+        if d >= 0 and clock > m.t[m.t[at.P_DUES] + d * at.DUE_SIZE + at.DUE_AT]:
+            m.s[at.LATE] = 1
+    if among(m, at.B_SPOILABLE, i):
+        m.s[at.JUDGE] = min(m.s[at.JUDGE], next_spoil(m, i))
     paid = 1
     if not among(m, at.B_REPEATABLE, i):
         if has(m, at.PAID, m.t[row + at.PAY]):
@@ -122,7 +129,9 @@ def happen(m: Memory, e: int) -> None:
         else:
             drop(m, at.UNKNOWN, target)
         emit(m, at.E_UNDO + kind, target, amount)
-    m.s[at.HURT] = 1
+    if kind == at.X_STOCK:
+        m.s[at.HURT] = 1
+    m.s[at.JUDGE] = m.s[at.CLOCK]
 
 
 def capacity(m: Memory, resource: int) -> int:
@@ -217,29 +226,28 @@ def close(m: Memory) -> bool:
 # ------------------------------------------------------------------ a tick
 
 
-def plan_next(m: Memory) -> None:
-    """Work out the next tick at which an event, an end, a spoiling or a closing can come."""
-    clock = m.s[at.CLOCK]
+def next_spoil(m: Memory, p: int) -> int:
+    """Return the next tick at which ``p``, if done, is past one of its limits."""
+    row = at.HEADS + p * at.COLUMNS
+    tick = at.FAR
+    for k in range(m.t[row + at.SPOIL_COUNT]):
+        lag = m.t[m.t[row + at.SPOILS] + k]
+        limit = m.s[at.S_HEADS + p * at.S_COLUMNS + at.SUCCEEDED] + m.t[lag + at.LAG_MAX] + 1
+        if limit > m.s[at.CLOCK]:
+            tick = min(tick, limit)
+    return tick
+
+
+def plan_judge(m: Memory) -> None:
+    """Work out the next tick at which time alone can let something spoil or close."""
     words = words_of(m)
-    next_tick = at.FAR
-    for e in range(m.t[at.T_EVENTS]):
-        next_tick = min(next_tick, m.s[m.t[at.Q_EVENTS] + e])
+    tick = at.FAR
     for w in range(words):
-        look = m.sb[at.RUNNING * words + w]
-        while look != ZERO:
-            i = (w << 6) + lowest(look)
-            look &= look - ONE
-            next_tick = min(next_tick, m.s[at.S_HEADS + i * at.S_COLUMNS + at.END])
         look = m.sb[at.DONE * words + w] & m.tb[at.B_SPOILABLE * words + w]
         while look != ZERO:
             p = (w << 6) + lowest(look)
             look &= look - ONE
-            row = at.HEADS + p * at.COLUMNS
-            for k in range(m.t[row + at.SPOIL_COUNT]):
-                lag = m.t[m.t[row + at.SPOILS] + k]
-                limit = m.s[at.S_HEADS + p * at.S_COLUMNS + at.SUCCEEDED] + m.t[lag + at.LAG_MAX] + 1
-                if limit > clock:
-                    next_tick = min(next_tick, limit)
+            tick = min(tick, next_spoil(m, p))
         look = m.tb[at.B_DEADLINE * words + w] & (FULL ^ m.sb[at.CLOSED * words + w])
         look &= FULL ^ (m.sb[at.RUNNING * words + w] | m.sb[at.DONE * words + w])
         while look != ZERO:
@@ -247,39 +255,69 @@ def plan_next(m: Memory) -> None:
             look &= look - ONE
             deadline = m.s[at.S_HEADS + i * at.S_COLUMNS + at.DEADLINE]
             if deadline < at.FAR:
-                next_tick = min(next_tick, deadline - shortest(m, i) + 1)
-    m.s[at.NEXT] = next_tick
+                tick = min(tick, deadline - shortest(m, i) + 1)
+    m.s[at.JUDGE] = tick
+
+
+def plan_events(m: Memory) -> None:
+    """Work out the tick of the next event."""
+    tick = at.FAR
+    for e in range(m.t[at.T_EVENTS]):
+        tick = min(tick, m.s[m.t[at.Q_EVENTS] + e])
+    m.s[at.COMING] = tick
+
+
+def plan_next(m: Memory) -> None:
+    """Work out the next tick at which an event, an end, a spoiling or a closing can come."""
+    words = words_of(m)
+    tick = min(m.s[at.COMING], m.s[at.JUDGE])
+    for w in range(words):
+        look = m.sb[at.RUNNING * words + w]
+        while look != ZERO:
+            i = (w << 6) + lowest(look)
+            look &= look - ONE
+            tick = min(tick, m.s[at.S_HEADS + i * at.S_COLUMNS + at.END])
+    m.s[at.NEXT] = tick
+
+
+def bring(m: Memory) -> None:
+    """Apply what is due now: events, completions, spoiling, closing."""
+    clock = m.s[at.CLOCK]
+    changed = False
+    if clock >= m.s[at.COMING]:
+        for e in range(m.t[at.T_EVENTS]):
+            if m.s[m.t[at.Q_EVENTS] + e] <= clock:
+                happen(m, e)
+                changed = True
+        plan_events(m)
+    words = words_of(m)
+    for w in range(words):
+        run = m.sb[at.RUNNING * words + w]
+        while run != ZERO:
+            i = (w << 6) + lowest(run)
+            run &= run - ONE
+            if m.s[at.S_HEADS + i * at.S_COLUMNS + at.END] == clock:
+                finish(m, i, succeeds(m, i))
+    # Successes and starts can only shield: but for limits, a failure, an undoing or an event is needed.
+    if clock >= m.s[at.JUDGE]:
+        changed = spoil(m) or changed
+        changed = close(m) or changed
+        plan_judge(m)
+        if changed:
+            # What was undone, closed or opened can lift a shield, which is judged at the next tick.
+            m.s[at.JUDGE] = min(m.s[at.JUDGE], clock + 1)
+    plan_next(m)
 
 
 def tick(m: Memory) -> None:
     """Move the clock on by one tick: events, completions, spoiling, closing, letters."""
     m.s[at.CLOCK] += 1
-    clock = m.s[at.CLOCK]
-    if clock >= m.s[at.NEXT]:
+    if m.s[at.CLOCK] >= m.s[at.NEXT]:
         m.s[at.STALE] = 1
-        m.s[at.LETTERS_STILL] = 0
-        changed = False
-        for e in range(m.t[at.T_EVENTS]):
-            if m.s[m.t[at.Q_EVENTS] + e] <= clock:
-                happen(m, e)
-                changed = True
-        words = words_of(m)
-        for w in range(words):
-            run = m.sb[at.RUNNING * words + w]
-            while run != ZERO:
-                i = (w << 6) + lowest(run)
-                run &= run - ONE
-                if m.s[at.S_HEADS + i * at.S_COLUMNS + at.END] == clock:
-                    finish(m, i, succeeds(m, i))
-        changed = spoil(m) or changed
-        changed = close(m) or changed
-        plan_next(m)
-        if changed:
-            # What was undone, closed or opened can lift a shield, which is judged at the next tick.
-            m.s[at.NEXT] = min(m.s[at.NEXT], clock + 1)
+        bring(m)
     if m.t[at.T_CONSTRAINTS] != 0:
         read_letters(m)
-    if clock >= m.s[at.WAKE]:
+    if m.s[at.CLOCK] >= m.s[at.WAKE]:
         m.s[at.STALE] = 1
 
 
@@ -536,6 +574,8 @@ def reset_lane(m: Memory, seed: Word) -> None:
     close(m)
     if m.t[at.T_CONSTRAINTS] != 0:
         read_letters(m)
+    plan_events(m)
+    plan_judge(m)
     plan_next(m)
     refresh(m)
     if m.t[at.T_FRAGILE] != 0:

@@ -61,8 +61,8 @@ NO_GOAL = -2
     T_FRAGILE,  # whether anything can ever be lost (else dead ends need no look)
     T_WORK,  # sum of the work of all pay groups
     T_MOVING,  # whether an event may open again what is closed
-    T_CREWS,  # whether there are several agents, joint subtasks or skills
-    P_ORDER,  # in t: all nodes, what they need before them as far as there is no cycle
+    T_ORDERED,  # how many nodes have to do with the goal
+    P_ORDER,  # in t: those nodes, what they need before them as far as there is no cycle
     P_NODES,
     P_GATES,
     P_LEVELS,  # levels at reset, then the most that any subtask asks of each
@@ -71,6 +71,7 @@ NO_GOAL = -2
     P_DUES,
     P_DFA,
     R_ABLE,  # row of tb: what agent 0 has the skill for; one row an agent
+    R_MAKERS,  # row of tb: what makes item 0; one row an item
     Q_GATES,  # in s
     Q_LEVELS,
     Q_AGENTS,
@@ -88,7 +89,7 @@ NO_GOAL = -2
     S_LENGTH,
     SB_LENGTH,
     HEADS,
-) = range(43)
+) = range(44)
 
 # t[HEADS + i * COLUMNS + column]: one subtask
 (
@@ -131,8 +132,9 @@ DUR_FIXED, DUR_UNIFORM, DUR_CHOICE, DUR_WORLD = range(4)
 # a node record: edges (gate, +1 or -1) that read it, subtasks that need it
 (NODE_EDGES, NODE_EDGE_COUNT, NODE_USERS, NODE_USER_COUNT, NODE_SIZE) = range(5)
 
-# a gate record: threshold, true literals at reset
-(GATE_COUNT, GATE_TRUE, GATE_SIZE) = range(3)
+# a gate record: threshold, true literals at reset; the most and the fewest that can hold as
+# long as no other gate is known to be able to hold or to fail and no subtask is done
+(GATE_COUNT, GATE_TRUE, GATE_MOST, GATE_FEWEST, GATE_SIZE) = range(5)
 
 # an event record; pairs (target, amount), for durations the position of the new one
 (EV_KIND, EV_LO, EV_HI, EV_PAIRS, EV_COUNT, EV_KNOWN, EV_SIZE) = range(7)
@@ -171,15 +173,18 @@ ATOM_DONE, ATOM_RUNNING, ATOM_STARTED = range(3)
     B_CHOSEN,  # under some choice
     B_DEADLINE,  # has a deadline, or may get one by an event
     B_SPOILABLE,
-    B_FINAL,  # once it is done, something else may be out of reach: under a NOT or in a choice
+    B_FINAL,  # once it is done for good, something else may be out of reach: under a NOT or in a choice
     B_LIMITED,  # has a limited number of attempts
     B_HIDDEN,  # appears by an event
     B_LED,  # a lag counts from its success
     B_TRACED,  # a lag counts from its start
     B_VARIED,  # its duration may be replaced by an event
     B_UNDOABLE,  # may go back from done to undone
+    B_JOINT,  # needs several agents
+    B_STAFFED,  # there are enough agents with the skill
+    B_READ,  # a formula reads something that depends on it
     B_ROWS,
-) = range(15)
+) = range(18)
 
 # s[0:S_HEADS]
 (
@@ -199,8 +204,11 @@ ATOM_DONE, ATOM_RUNNING, ATOM_STARTED = range(3)
     EPISODE,  # episodes since the seeded reset
     STEPS,
     BEFORE,  # the clock before the step
+    COMING,  # tick of the next event
+    JUDGE,  # nothing can spoil, close or open at a tick before this one
+    LATE,  # whether a due date may have been missed by a success
     S_HEADS,
-) = range(17)
+) = range(20)
 
 # s[S_HEADS + i * S_COLUMNS + column]: one subtask; -1 for "not yet"
 (START, PREVIOUS, END, SUCCEEDED, FIRST, STARTS, DEADLINE, DURATION, S_COLUMNS) = range(9)
@@ -315,7 +323,7 @@ def positions(d: Dims) -> dict[int, int]:
     rows = 2 * d.agents + 4 * n + 3 * d.events * n
     refusals = 1 + rows * EVENT_SIZE
     can = refusals + d.agents
-    sums = can + 2 * (n + d.gates)
+    sums = can + 2 * d.gates
     return {
         T_WIDE: n,
         T_WORDS: w,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from stratagym.envs.task import layout as at
-from stratagym.envs.task.layout import Flags, Memory, Word, Words
+from stratagym.envs.task.layout import Bytes, Memory, Word, Words
 
 ZERO, ONE, FULL = 0, 1, 0xFFFFFFFFFFFFFFFF
 WORDS = ("ZERO", "ONE", "FULL")
@@ -45,7 +45,7 @@ def lowest(x: Word) -> int:
     return (x & -x).bit_length() - 1
 
 
-def expand(word: Word, out: Flags, base: int, count: int) -> None:
+def expand(word: Word, out: Bytes, base: int, count: int) -> None:
     """Write the lowest ``count`` bits of a word as numbers 0 and 1 from ``out[base]`` on."""
     for k in range(count):
         out[base + k] = (word >> u64(k)) & ONE
@@ -163,6 +163,8 @@ def set_done(m: Memory, i: int) -> None:
     if not group_done(m, i):
         m.s[at.DONE_WORK] += m.t[at.HEADS + i * at.COLUMNS + at.WORK]
     put(m, at.DONE, i)
+    if among(m, at.B_READ, i):
+        m.s[at.LETTERS_STILL] = 0
     if among(m, at.B_FINAL, i):
         m.s[at.HURT] = 1
     flip(m, i, True)
@@ -171,11 +173,13 @@ def set_done(m: Memory, i: int) -> None:
 def clear_done(m: Memory, i: int) -> None:
     """Take it back that subtask ``i`` is done."""
     drop(m, at.DONE, i)
+    m.s[at.JUDGE] = m.s[at.CLOCK]
+    if among(m, at.B_READ, i):
+        m.s[at.LETTERS_STILL] = 0
     if not group_done(m, i):
         m.s[at.DONE_WORK] -= m.t[at.HEADS + i * at.COLUMNS + at.WORK]
     flip(m, i, False)
-    if has(m, at.SPENT, i):
-        m.s[at.HURT] = 1
+    m.s[at.HURT] = 1
     if among(m, at.B_CHOSEN, i):
         open_branches(m)
 

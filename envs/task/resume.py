@@ -103,12 +103,13 @@ def _put_agent(m: Memory, graph: TaskGraph, view: TaskView, a: int) -> None:
 
 def _settle(m: Memory) -> None:
     """Work out all that follows from the state."""
-    m.s[at.HURT] = m.s[at.STALE] = 1
+    m.s[at.HURT] = m.s[at.STALE] = m.s[at.LATE] = 1
     m.s[at.LETTERS_STILL] = 0
     open_branches(m)
     kernel.close(m)
     m.x[0] = 0
-    kernel.plan_next(m)
+    kernel.plan_events(m)
     # A shield that this moment has lifted is judged at the next tick.
-    m.s[at.NEXT] = min(m.s[at.NEXT], m.s[at.CLOCK] + 1)
+    m.s[at.JUDGE] = m.s[at.CLOCK] + 1
+    kernel.plan_next(m)
     refresh(m)

@@ -64,30 +64,47 @@ def lag_anchor(m: Memory, lag: int) -> int:
     return anchor
 
 
-def time_reason(m: Memory, i: int) -> int:
-    """Return the first reason of needs, lags and windows against a start now, 0 if there is none."""
+def timing(m: Memory, i: int) -> int:
+    """Return what needs, lags and windows say of a start of ``i``.
+
+    Returns:
+        The first reason against a start now (0 if there is none), plus 16 times the next
+        tick at which time alone may change that.
+    """
     row = at.HEADS + i * at.COLUMNS
     clock = m.s[at.CLOCK]
-    if not has(m, at.MET, i):
-        return at.DEPENDENCY_REFUSAL
-    early = clock < m.t[row + at.RELEASE]
+    release = m.t[row + at.RELEASE]
+    early = clock < release
+    tick = release if early else at.FAR
     deadline = m.s[at.S_HEADS + i * at.S_COLUMNS + at.DEADLINE]
-    late = has(m, at.CLOSED, i) or clock + shortest(m, i) > deadline
+    last = deadline - shortest(m, i)
+    late = has(m, at.CLOSED, i) or clock > last
+    if clock <= last and deadline < at.FAR:
+        tick = min(tick, last + 1)
+    missing = not has(m, at.MET, i)
     for k in range(m.t[row + at.LAG_COUNT]):
         lag = m.t[row + at.LAGS] + k * at.LAG_SIZE
         anchor = lag_anchor(m, lag)
         if anchor < 0:
-            if m.t[lag + at.LAG_SELF] == 0:
-                return at.DEPENDENCY_REFUSAL
+            missing = missing or m.t[lag + at.LAG_SELF] == 0
             continue
-        since = clock - anchor
-        early = early or since < m.t[lag + at.LAG_MIN]
-        late = late or since > m.t[lag + at.LAG_MAX]
-    if early:
-        return at.EARLY_REFUSAL
-    if late:
-        return at.LATE_REFUSAL
-    return at.NO_REFUSAL
+        opens = anchor + m.t[lag + at.LAG_MIN]
+        shuts = anchor + m.t[lag + at.LAG_MAX]
+        if clock < opens:
+            early = True
+            tick = min(tick, opens)
+        if clock > shuts:
+            late = True
+        elif shuts < at.FAR - 1:
+            tick = min(tick, shuts + 1)
+    reason = at.NO_REFUSAL
+    if missing:
+        reason = at.DEPENDENCY_REFUSAL
+    elif early:
+        reason = at.EARLY_REFUSAL
+    elif late:
+        reason = at.LATE_REFUSAL
+    return reason + (tick << 4)
 
 
 def stock_reason(m: Memory, i: int) -> int:
@@ -109,7 +126,7 @@ def task_reason(m: Memory, i: int) -> int:
         return at.BUSY_REFUSAL
     if has(m, at.SPENT, i) or (has(m, at.DONE, i) and not among(m, at.B_REPEATABLE, i)):
         return at.FINISHED_REFUSAL
-    reason = time_reason(m, i)
+    reason = timing(m, i) & 15
     if reason != at.NO_REFUSAL:
         return reason
     return stock_reason(m, i)
@@ -155,60 +172,62 @@ def refresh(m: Memory) -> None:
     """Work out what can start now (by an idle agent, others joining) and when time alone may change that."""
     clock = m.s[at.CLOCK]
     words = words_of(m)
-    wake = at.FAR
-    free = 0
-    for a in range(m.t[at.T_AGENTS]):
-        q = m.t[at.Q_AGENTS] + a * at.AGENT_SIZE
-        until = max(m.s[q + at.FREE_AT], m.s[q + at.DOWN_UNTIL])
-        if until <= clock:
-            free += 1
-        elif until < wake:
-            wake = until
     m.s[at.STALE] = 0
+    wake = at.FAR
     for w in range(words):
+        staff = ZERO
+        for a in range(m.t[at.T_AGENTS]):
+            q = m.t[at.Q_AGENTS] + a * at.AGENT_SIZE
+            until = max(m.s[q + at.FREE_AT], m.s[q + at.DOWN_UNTIL])
+            if until <= clock:
+                staff |= m.tb[(m.t[at.R_ABLE] + a) * words + w]
+            else:
+                wake = min(wake, until)
         done = m.sb[at.DONE * words + w]
         again = done & m.tb[at.B_REPEATABLE * words + w]
-        can = m.tb[at.B_ALL * words + w] & m.sb[at.MET * words + w] & m.sb[at.OPEN * words + w]
+        can = staff & m.tb[at.B_ALL * words + w] & m.sb[at.MET * words + w] & m.sb[at.OPEN * words + w]
         can &= (FULL ^ done) | again
         can &= FULL ^ (m.sb[at.RUNNING * words + w] | m.sb[at.CLOSED * words + w])
         can &= FULL ^ (m.sb[at.UNKNOWN * words + w] | m.sb[at.SPENT * words + w])
-        if free == 0 or m.s[at.DOOMED] != 0:
+        if m.s[at.DOOMED] != 0:
             can = ZERO
-        look = can & (m.tb[at.B_TIMED * words + w] | (again & m.tb[at.B_DEADLINE * words + w]))
-        while look != ZERO:
-            i = (w << 6) + lowest(look)
-            look &= look - ONE
-            if time_reason(m, i) != at.NO_REFUSAL:
-                can &= FULL ^ (ONE << u64(i & 63))
-            wake = min(wake, next_time(m, i))
         look = can & m.tb[at.B_STOCKED * words + w]
         while look != ZERO:
             i = (w << 6) + lowest(look)
-            look &= look - ONE
             if stock_reason(m, i) != at.NO_REFUSAL:
-                can &= FULL ^ (ONE << u64(i & 63))
-        if m.t[at.T_CREWS] != 0:
-            look = can
-            while look != ZERO:
-                i = (w << 6) + lowest(look)
-                look &= look - ONE
-                if hands(m, i) < m.t[at.HEADS + i * at.COLUMNS + at.AGENTS]:
-                    can &= FULL ^ (ONE << u64(i & 63))
+                can ^= look & (ZERO - look)
+            look &= look - ONE
+        look = can & m.tb[at.B_JOINT * words + w]
+        while look != ZERO:
+            i = (w << 6) + lowest(look)
+            if hands(m, i) < m.t[at.HEADS + i * at.COLUMNS + at.AGENTS]:
+                can ^= look & (ZERO - look)
+            look &= look - ONE
+        look = can & (m.tb[at.B_TIMED * words + w] | (again & m.tb[at.B_DEADLINE * words + w]))
+        while look != ZERO:
+            i = (w << 6) + lowest(look)
+            verdict = timing(m, i)
+            if verdict & 15 != at.NO_REFUSAL:
+                can ^= look & (ZERO - look)
+            wake = min(wake, verdict >> 4)
+            look &= look - ONE
         m.sb[at.ELIGIBLE * words + w] = can
-    if free != 0 and m.s[at.DOOMED] == 0:
+    if m.s[at.DOOMED] == 0:
         for c in range(m.t[at.T_CONSTRAINTS]):
             if risky(m, c):
-                forbid(m, c)
-                wake = min(wake, before_ends(m))
+                wake = min(wake, forbid(m, c))
     m.s[at.WAKE] = wake
 
 
-def before_ends(m: Memory) -> int:
-    """Return the next tick that is one before an end: there the look-ahead of formulas sees more."""
+def before_ends(m: Memory, involved: int) -> int:
+    """Return the next tick that is one before the end of a run that a formula looks at.
+
+    There its look-ahead sees more.
+    """
     tick = at.FAR
     words = words_of(m)
     for w in range(words):
-        run = m.sb[at.RUNNING * words + w]
+        run = m.sb[at.RUNNING * words + w] & m.tb[involved * words + w]
         while run != ZERO:
             i = (w << 6) + lowest(run)
             run &= run - ONE
@@ -218,32 +237,20 @@ def before_ends(m: Memory) -> int:
     return tick
 
 
-def next_time(m: Memory, i: int) -> int:
-    """Return the next tick at which time alone may let ``i`` start, or keep it from that."""
-    row = at.HEADS + i * at.COLUMNS
-    clock = m.s[at.CLOCK]
-    tick = at.FAR
-    if m.t[row + at.RELEASE] > clock:
-        tick = min(tick, m.t[row + at.RELEASE])
-    deadline = m.s[at.S_HEADS + i * at.S_COLUMNS + at.DEADLINE]
-    if deadline < at.FAR and deadline - shortest(m, i) + 1 > clock:
-        tick = min(tick, deadline - shortest(m, i) + 1)
-    for k in range(m.t[row + at.LAG_COUNT]):
-        lag = m.t[row + at.LAGS] + k * at.LAG_SIZE
-        anchor = lag_anchor(m, lag)
-        if anchor >= 0:
-            if anchor + m.t[lag + at.LAG_MIN] > clock:
-                tick = min(tick, anchor + m.t[lag + at.LAG_MIN])
-            if m.t[lag + at.LAG_MAX] < at.FAR and anchor + m.t[lag + at.LAG_MAX] + 1 > clock:
-                tick = min(tick, anchor + m.t[lag + at.LAG_MAX] + 1)
-    return tick
+def forbid(m: Memory, c: int) -> int:
+    """Take out of the eligible set what one automaton in a risky state forbids.
 
-
-def forbid(m: Memory, c: int) -> None:
-    """Take out of the eligible set what one automaton in a risky state forbids."""
+    Returns:
+        The next tick at which time alone may change that.
+    """
     involved = m.t[dfa(m, c) + at.DFA_INVOLVED]
-    bystander = fatal(m, c, -1)
     words = words_of(m)
+    anything = False
+    for w in range(words):
+        anything = anything or m.sb[at.ELIGIBLE * words + w] != ZERO
+    if not anything:
+        return at.FAR
+    bystander = fatal(m, c, -1)
     for w in range(words):
         look = m.sb[at.ELIGIBLE * words + w] & m.tb[involved * words + w]
         if bystander:
@@ -253,6 +260,7 @@ def forbid(m: Memory, c: int) -> None:
             look &= look - ONE
             if fatal(m, c, i):
                 m.sb[at.ELIGIBLE * words + w] &= FULL ^ (ONE << u64(i & 63))
+    return before_ends(m, involved)
 
 
 # ------------------------------------------------------------------ a start
@@ -308,7 +316,7 @@ def start(m: Memory, i: int, a: int) -> None:
     m.s[at.RUNS] += 1
     m.s[at.STALE] = 1
     put(m, at.RUNNING, i)
-    if m.t[at.T_CONSTRAINTS] != 0:
+    if among(m, at.B_READ, i):
         put(m, at.STARTED, i)
         m.s[at.LETTERS_STILL] = 0
     if m.s[q + at.STARTS] >= m.t[row + at.ATTEMPTS]:

@@ -22,8 +22,8 @@ from gymnasium import spaces
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.compile import support
 from stratagym.envs.task.graph import TRUE, TaskGraph
-from stratagym.envs.task.layout import Bytes, Ints, Memory, Word
-from stratagym.envs.task.nodes import FULL, ONE, ZERO, lowest, u64, words_of
+from stratagym.envs.task.layout import Bytes, Ints, Memory
+from stratagym.envs.task.nodes import FULL, ONE, ZERO, expand, lowest, words_of
 from stratagym.envs.task.starts import idle, shortest
 from stratagym.envs.task.view import Knowledge, hidden_at_reset, hide_subtasks, hide_times
 
@@ -111,11 +111,10 @@ def write_subtasks(m: Memory, features: Ints, out: Bytes, base: int) -> None:
                     # Spent is only failed if nothing came of it.
                     bits &= bits ^ (m.sb[at.DONE * words + w] & bits)
                     bits &= bits ^ (m.sb[at.RUNNING * words + w] & bits)
-                spread_bits(bits, out, place + (w << 6), min(64, n - (w << 6)))
+                expand(bits, out, place + (w << 6), min(64, n - (w << 6)))
         else:
-            for i in range(n):
-                out[place + i] = 0
             for w in range(words):
+                expand(ZERO, out, place + (w << 6), min(64, n - (w << 6)))
                 look = m.sb[at.RUNNING * words + w]
                 if feature > AGE:
                     hidden = m.sb[at.UNKNOWN * words + w]
@@ -124,12 +123,6 @@ def write_subtasks(m: Memory, features: Ints, out: Bytes, base: int) -> None:
                     i = (w << 6) + lowest(look)
                     look &= look - ONE
                     out[place + i] = tick_feature(m, feature, i)
-
-
-def spread_bits(word: Word, out: Bytes, base: int, count: int) -> None:
-    """Write the lowest ``count`` bits of a word as bytes 0 and 1 from ``out[base]`` on."""
-    for k in range(count):
-        out[base + k] = (word >> u64(k)) & ONE
 
 
 def feature_row(feature: int) -> int:
