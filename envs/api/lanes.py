@@ -257,6 +257,32 @@ class Outputs:
     events: Any  # [rows, EVENT_COLUMNS] int32
 
 
+@dataclass(slots=True)
+class Moment:
+    """What one lane shows, as plain numbers; the two arrays are fresh."""
+
+    obs: Any  # [bytes] uint8
+    mask: Any  # [A * (N + 1)] int8
+    flags: list[int]  # [O_FLAGS]
+    ints: list[int]  # [O_INTS]
+    floats: list[float]  # [O_FLOATS]
+    refusals: list[int]  # [A]
+    events: list[list[int]]  # rows of EVENT_COLUMNS
+
+
+def moment(out: Outputs) -> Moment:
+    """Return what the only lane of a batch shows."""
+    return Moment(
+        np.array(out.obs[0], np.uint8),
+        np.array(out.mask[0], np.int8),
+        [int(row[0]) for row in out.flags],
+        [int(row[0]) for row in out.ints],
+        [float(row[0]) for row in out.floats],
+        [int(code) for code in out.refusals[0]],
+        [[int(v) for v in row] for row in out.events],
+    )
+
+
 def is_narrow(dims: at.Dims) -> bool:
     """Return whether one word holds all subtasks, and one all gates."""
     return dims.words == 1 and dims.gates <= 64
@@ -268,6 +294,12 @@ def compiled_functions(narrow: bool) -> Any:
     from stratagym.envs.task.compiled import compile_modules
 
     return compile_modules((*MODULES, lanes), ("step_lanes", "reset_lanes"), narrow)
+
+
+def entry_point(function: Any) -> Any:
+    """Return the machine code of a compiled function that has one signature, without numba's dispatcher."""
+    (compiled,) = function.overloads.values()
+    return compiled.entry_point
 
 
 def cached(narrow: bool) -> bool:
@@ -327,6 +359,8 @@ class Lanes:
         self.executor: Executor = executor
         self.compiled = False
         self._functions: Any = None
+        self._call: Any = None
+        self._glance: Any = None
         if count > 1:
             self.s = np.zeros((rows, places[at.S_LENGTH]), np.int32)
             self.sb = np.zeros((rows, places[at.SB_LENGTH]), np.uint64)
@@ -351,6 +385,7 @@ class Lanes:
         """Change to the compiled loops; the lanes go on as they are."""
         self._functions = compiled_functions(is_narrow(self.model.dims))
         self.compiled = True
+        self._call = None
         if self.count == 1:
             self.model.fill(int(self.s[0][at.TASK]))
         self.s = np.array(self.s, np.int32)
@@ -458,6 +493,45 @@ class Lanes:
             self._pay_shares(out)
         return out
 
+    def step_one(self, actions: Sequence[int]) -> Moment:
+        """Step the only lane.
+
+        Args:
+            actions: ``[A]``; anything outside the subtasks waits.
+        """
+        if not self.compiled or self._shares:
+            return moment(self.step([actions]))
+        if self._call is None:
+            self._prepare()
+        self._steps += 1
+        call, arguments, row, events, obs, mask, refusals, flags, ints, floats = self._call
+        for a, i in enumerate(actions):
+            row[a] = i
+        rows = call(*arguments)
+        return Moment(
+            obs.copy(),
+            mask.copy(),
+            flags.tolist(),
+            ints.tolist(),
+            floats.tolist(),
+            refusals.tolist(),
+            events[:rows].tolist() if rows else [],
+        )
+
+    def _prepare(self) -> None:
+        """Gather once what the call that steps one lane takes: the arrays stay the same."""
+        bank, out = self.model.open_bank, self.outputs()
+        actions = np.zeros((1, self.agents), np.int32)
+        arguments = (
+            bank.t, bank.tb, bank.rewards, bank.weights, self._figures, self.s, self.sb, self._x, self._xb,
+            self._settings, self._features, actions, 0, 1, 0, 1,
+            out.obs, out.mask, out.flags, out.ints, out.floats, out.refusals, self._events[0],
+        )  # fmt: skip
+        shown = (out.obs[0], out.mask[0], out.refusals[0], out.flags[:, 0], out.ints[:, 0], out.floats[:, 0])
+        # The types are right by construction: without numba's own look at 23 arguments a call costs half.
+        call = entry_point(self._functions["step_lanes"])
+        self._call = call, arguments, actions[0], self._events[0], *shown
+
     def _step_interpreted(self, actions: Any, out: Outputs) -> None:
         t, tb = self._task_rows()
         paid: Any = _LazyFloats(self.model, "reward")
@@ -519,8 +593,14 @@ class Lanes:
 
     def glance(self, lane: int) -> Memory:
         """Return a lane's memory itself, to read a few numbers of."""
-        t, tb = self.model.row(int(self.s[lane][at.TASK]))
-        return Memory(t, tb, self.s[lane], self.sb[lane], self._x[0], self._xb[0])
+        task = int(self.s[lane][at.TASK])
+        known = self._glance
+        if known is None or known[0] is not self.s or known[1:3] != (lane, task):
+            t, tb = self.model.row(task)
+            memory = Memory(t, tb, self.s[lane], self.sb[lane], self._x[0], self._xb[0])
+            known = self._glance = (self.s, lane, task, memory)
+        found: Memory = known[3]
+        return found
 
     def get(self, lane: int) -> tuple[Any, Any]:
         """Return an exact copy of a lane's state."""
@@ -554,7 +634,7 @@ class Lanes:
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         state["_pool"] = None
-        state["_functions"] = None
+        state["_functions"] = state["_call"] = state["_glance"] = None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -96,13 +96,13 @@ def visible_events(
 ) -> list[dict[str, Any]]:
     """Return the events of a step that the knowledge grants, as dictionaries."""
     found = []
-    for h in happened:
-        if h.kind not in _EVENTS[knowledge]:
+    granted = _EVENTS[knowledge]
+    for tick, kind, name, agents, subject in happened:
+        if kind not in granted:
             continue
-        name = h.subtask
-        if opaque and order is not None and h.kind != "agent":
-            name = f"subtask {order.position(h.subject)}"
-        found.append({"tick": h.tick, "kind": h.kind, "subtask": name, "agents": list(h.agents)})
+        if opaque and order is not None and kind != "agent":
+            name = f"subtask {order.position(subject)}"
+        found.append({"tick": tick, "kind": kind, "subtask": name, "agents": list(agents)})
     return found
 
 

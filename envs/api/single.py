@@ -62,6 +62,7 @@ class TaskEnv(gym.Env[Obs, Any]):
         self._cut = len(self.view.features) * self._n
         self._statics: dict[int, Any] = {}
         self._static: Any = None
+        self._graph: Any = None
         self._order: Order | None = None
         self._begun = False
         self._happened: list[Happening] = []
@@ -95,11 +96,8 @@ class TaskEnv(gym.Env[Obs, Any]):
         else:
             self.lanes.next_episode(0)
         self._begun = True
-        out = self.lanes.reset([0])
-        index = int(out.ints[at_lanes.O_TASK][0])
-        if index not in self._statics:
-            self._statics[index] = self.view.static(self.model.graph(index))
-        self._static = self._statics[index]
+        out = at_lanes.moment(self.lanes.reset([0]))
+        self._know(out.ints[at_lanes.O_TASK])
         self._order = Order.drawn(self) if self.options.knowledge == "none" else None
         self._happened, self._refused = [], ()
         info = self._info(out, [])
@@ -110,24 +108,21 @@ class TaskEnv(gym.Env[Obs, Any]):
 
     def step(self, action: Any) -> tuple[Obs, SupportsFloat, bool, bool, dict[str, Any]]:
         """Take one step; see the class and ``gymnasium.Env.step``."""
-        actions = [int(action)] if self._agents == 1 else [int(a) for a in action]
+        actions = [int(action)] if self._agents == 1 else [int(a) for a in np.asarray(action).tolist()]
         if self._order is not None:
             actions = [self._order.subtask(a) for a in actions]
-        out = self.lanes.step([actions])
-        happened: list[Happening] = []
-        if len(out.events):
-            happened = self._words(out)
-        self._happened, self._refused = happened, out.refusals[0]
+        out = self.lanes.step_one(actions)
+        happened = self._words(out) if out.events else []
+        self._happened, self._refused = happened, out.refusals
         info = self._info(out, happened)
-        terminated = bool(out.flags[at_lanes.O_TERMINATED][0])
         if self.render_mode is not None:
             self._pictures().add(happened, self.lanes.memory(0))
             self._draw()
         return (
             self._observation(out),
-            float(out.floats[at_lanes.O_REWARD][0]),
-            terminated,
-            bool(out.flags[at_lanes.O_TRUNCATED][0]),
+            out.floats[at_lanes.O_REWARD],
+            bool(out.flags[at_lanes.O_TERMINATED]),
+            bool(out.flags[at_lanes.O_TRUNCATED]),
             info,
         )
 
@@ -204,11 +199,11 @@ class TaskEnv(gym.Env[Obs, Any]):
 
     def action_masks(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Return the exact mask as bool, for sb3-contrib (several agents: one after the other)."""
-        return self._mask(self.lanes.show()).astype(bool).ravel()
+        return self._mask(at_lanes.moment(self.lanes.show())).astype(bool).ravel()
 
     def observation(self) -> Observation:
         """Return what an agent gets, at the granted knowledge."""
-        mask = self._mask(self.lanes.show()).reshape(self._agents, self._n + 1)
+        mask = self._mask(at_lanes.moment(self.lanes.show())).reshape(self._agents, self._n + 1)
         return observe(self.lanes.memory(0), self.task.graph, mask, self.options, self._order)
 
     def get_state(self) -> dict[str, Any]:
@@ -228,10 +223,7 @@ class TaskEnv(gym.Env[Obs, Any]):
             raise ValueError("this state has another shape: it was made with other options")
         self.lanes.set(0, (state["s"], state["sb"]))
         self._begun = True
-        index = self.instance
-        if index not in self._statics:
-            self._statics[index] = self.view.static(self.model.graph(index))
-        self._static = self._statics[index]
+        self._know(self.instance)
         self._order = Order.drawn(self) if self.options.knowledge == "none" else None
         if self._picture is not None:
             self._picture.begin(self.task.graph)
@@ -249,48 +241,56 @@ class TaskEnv(gym.Env[Obs, Any]):
             pinned = int(instance)
         self.lanes.pin(pinned)
 
-    def _mask(self, out: at_lanes.Outputs) -> np.ndarray[Any, np.dtype[np.int8]]:
-        mask = np.array(out.mask[0], np.int8)
+    def _know(self, index: int) -> None:
+        """Keep at hand what the steps of an episode of this task ask for."""
+        self._graph = self.model.graph(index)
+        if index not in self._statics:
+            self._statics[index] = self.view.static(self._graph)
+        self._static = self._statics[index]
+
+    def _mask(self, out: at_lanes.Moment) -> np.ndarray[Any, np.dtype[np.int8]]:
+        mask: np.ndarray[Any, np.dtype[np.int8]] = out.mask
         if self._agents > 1:
             mask = mask.reshape(self._agents, self._n + 1)
         return mask if self._order is None else self._order.shuffle(mask)
 
-    def _observation(self, out: at_lanes.Outputs) -> Obs:
-        row = np.asarray(out.obs[0], np.uint8)
-        subtasks = row[: self._cut].reshape(self._shape)
-        if self._order is not None:
-            subtasks = self._order.shuffle(subtasks)
+    def _observation(self, out: at_lanes.Moment) -> Obs:
         if self._graph_view is not None:
             found: Obs = self._graph_view.observation(self.task.graph, self.lanes.memory(0), self._order)
             return found
+        row = out.obs
+        subtasks = row[: self._cut].reshape(self._shape)
+        if self._order is not None:
+            subtasks = self._order.shuffle(subtasks)
         found = {"subtasks": subtasks, "state": self.view.state(row[self._cut :])}
         if len(self._static):
             found["static"] = self._static.copy()
         return found
 
-    def _words(self, out: at_lanes.Outputs) -> list[Happening]:
+    def _words(self, out: at_lanes.Moment) -> list[Happening]:
         """Return the step's events in words."""
-        rows = [(int(r[1]), int(r[2]), int(r[3]), int(r[4])) for r in out.events]
-        return happenings(self.lanes.glance(0), self.task.graph, rows)
+        rows = [(tick, kind, what, who) for _, tick, kind, what, who in out.events]
+        return happenings(self.lanes.glance(0), self._graph, rows)
 
-    def _info(self, out: at_lanes.Outputs, happened: list[Happening]) -> dict[str, Any]:
-        knowledge = self.options.knowledge
-        codes = out.refusals[0]
-        reasons = [visible_refusal(int(code), knowledge) for code in codes]
-        over = out.flags[at_lanes.O_TERMINATED][0] or out.flags[at_lanes.O_TRUNCATED][0]
+    def _info(self, out: at_lanes.Moment, happened: list[Happening]) -> dict[str, Any]:
+        knowledge, flags = self.options.knowledge, out.flags
+        reasons: list[str | None] = [None] * self._agents
+        if any(out.refusals):
+            reasons = [visible_refusal(code, knowledge) for code in out.refusals]
         events: list[dict[str, Any]] = []
         if happened:
             events = visible_events(happened, knowledge, self._order, self.options.opaque)
+        # Before the end it would tell of due dates.
+        told = knowledge == "full" or flags[at_lanes.O_TERMINATED] or flags[at_lanes.O_TRUNCATED]
         return {
-            "time": int(out.ints[at_lanes.O_TIME][0]),
-            "elapsed": int(out.ints[at_lanes.O_ELAPSED][0]),
+            "time": out.ints[at_lanes.O_TIME],
+            "elapsed": out.ints[at_lanes.O_ELAPSED],
             "action_mask": self._mask(out),
             "refusal": reasons[0] if self._agents == 1 else reasons,
             "events": events,
-            "success": bool(out.flags[at_lanes.O_SUCCESS][0]),
-            "dead_end": bool(out.flags[at_lanes.O_DEAD_END][0]) if knowledge == "full" else None,
-            # Before the end it would tell of due dates.
-            "tardiness": float(out.floats[at_lanes.O_TARDINESS][0]) if knowledge == "full" or over else 0.0,
+            "success": bool(flags[at_lanes.O_SUCCESS]),
+            "dead_end": bool(flags[at_lanes.O_DEAD_END]) if knowledge == "full" else None,
+            "tardiness": out.floats[at_lanes.O_TARDINESS] if told else 0.0,
         }
 
     def _pictures(self) -> Any:

@@ -7,6 +7,7 @@ agent has observed. It adds no rule.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,13 +57,13 @@ def happenings(m: at.Memory, graph: TaskGraph, rows: Iterable[tuple[int, int, in
         rows: see ``event_rows``.
     """
     found: list[Happening] = []
+    subtasks, crews = graph.subtasks, m.t[at.CREW_WORDS] != 0
     for tick, code, what, _ in rows:
         kind = at.EVENT_WORDS[code]
-        if kind == "join":
+        if code <= at.E_FAILURE:
+            found.append(Happening(tick, kind, subtasks[what].name, crew(m, what) if crews else (0,), what))
             continue
-        if kind in ("start", "success", "failure"):
-            agents = crew(m, what) if m.t[at.CREW_WORDS] else (0,)
-            found.append(Happening(tick, kind, graph.subtasks[what].name, agents, what))
+        if kind == "join":
             continue
         if kind == "close" and has(m, at.UNKNOWN, what):
             continue
@@ -83,8 +84,18 @@ def crew(m: at.Memory, i: int) -> tuple[int, ...]:
     if m.t[at.CREW_WORDS] == 0:
         return (0,) if m.s[at.S_HEADS + i * at.S_COLUMNS + at.STARTS] > 0 else ()
     base = m.t[at.QB_CREW] + i * m.t[at.CREW_WORDS]
-    bits = [int(m.sb[base + a // 64]) >> (a % 64) & 1 for a in range(m.t[at.T_AGENTS])]
-    return tuple(a for a, bit in enumerate(bits) if bit)
+    return _members(int(m.sb[base]) if m.t[at.CREW_WORDS] == 1 else _joined(m, base))
+
+
+def _joined(m: at.Memory, base: int) -> int:
+    """Return a crew's words as one number."""
+    return sum(int(m.sb[base + w]) << (64 * w) for w in range(m.t[at.CREW_WORDS]))
+
+
+@lru_cache(maxsize=1024)
+def _members(bits: int) -> tuple[int, ...]:
+    """Return the numbers of the bits that are set."""
+    return tuple(a for a in range(bits.bit_length()) if bits >> a & 1)
 
 
 def tardiness(m: at.Memory, weights: Sequence[float]) -> float:
