@@ -408,3 +408,29 @@ def test_a_compiled_environment_picks_what_the_interpreted_one_picks() -> None:
             *second, two = interpreted.step(action)
             assert first[1:] == second[1:]
             over = bool(first[2] or first[3])
+
+
+def test_pictures_say_how_an_episode_stands() -> None:
+    """The text names the task, sums what was paid, and says whether the goal is reached or out of reach."""
+    task = {
+        "name": "one egg",
+        "horizon": 9,
+        "items": {"egg": 1},
+        "subtasks": {
+            "boil": {"duration": 2, "consumes": {"egg": 1}, "reward": 3},
+            "drop": {"consumes": {"egg": 1}, "reward": 1},
+        },
+        "goal": "boil",
+    }
+    env = gymnasium.make("stratagym/Task-v0", task=task, reward="task", render_mode="ansi").unwrapped
+    for action, paid, note in ((0, "reward 3", "goal reached"), (1, "reward 1", "dead end")):
+        env.reset(seed=0)
+        assert env.render().splitlines()[1].split() == ["time", "0", "of", "9", "reward", "0"]
+        env.step(action)
+        title, facts = env.render().splitlines()[:2]
+        assert title == "one egg"
+        assert paid in facts
+        assert facts.endswith(note)
+    while not env.step(2)[3]:
+        pass
+    assert env.render().splitlines()[1].endswith("dead end")

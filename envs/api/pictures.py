@@ -26,15 +26,22 @@ class Pictures:
     def __init__(self) -> None:
         self._runs: list[Any] = []
         self._happened: list[Happening] = []
+        self._reward: float | None = None
         self._window: Any = None
 
-    def begin(self, graph: TaskGraph) -> None:
-        """Forget the runs of the last episode."""
+    def begin(self, graph: TaskGraph, reward: float | None = None) -> None:
+        """Forget the runs of the last episode.
+
+        Args:
+            graph: the task of this one.
+            reward: what it paid so far, None if that is not known.
+        """
         self._graph = graph
         self._runs, self._happened = [], []
+        self._reward = reward
 
-    def add(self, happened: Sequence[Happening], m: Memory) -> None:
-        """Take in what a step brought."""
+    def add(self, happened: Sequence[Happening], m: Memory, reward: float) -> None:
+        """Take in what a step brought, and what it paid."""
         from stratagym.envs.render.chart import RunBar
 
         for h in happened:
@@ -50,6 +57,8 @@ class Pictures:
                         self._runs[k] = replace(bar, end=h.tick, outcome=h.kind, attended_until=until)
                         break
         self._happened = [*self._happened, *happened][-40:]
+        if self._reward is not None:
+            self._reward += reward
 
     def frame(self, env: Any) -> Any:
         """Return the present moment as the environment's render mode wants it."""
@@ -61,14 +70,19 @@ class Pictures:
         runs = [replace(bar, attended_until=min(bar.attended_until, time)) if bar.end is None else bar
                 for bar in self._runs]  # fmt: skip
         agents = [agent_view(m, graph, a, graph.names) for a in range(len(graph.agents))]
-        events = [h._asdict() for h in self._happened]
+        told: dict[str, Any] = {
+            "title": graph.name,
+            "events": [h._asdict() for h in self._happened],
+            "reward": self._reward,
+            "note": standing(m, graph),
+        }
         if env.render_mode == "ansi":
             from stratagym.envs.render.text import draw_text
 
-            return draw_text(graph, status, runs, time, env.stock(), env.free(), agents, events=events)
+            return draw_text(graph, status, runs, time, env.stock(), env.free(), agents, **told)
         from stratagym.envs.render.scene import draw_scene
 
-        frame = draw_scene(graph, status, runs, time, env.stock(), env.free(), agents, events=events)
+        frame = draw_scene(graph, status, runs, time, env.stock(), env.free(), agents, **told)
         if env.render_mode == "rgb_array":
             return frame
         if self._window is None:
@@ -83,3 +97,12 @@ class Pictures:
         if self._window is not None:
             self._window.close()
             self._window = None
+
+
+def standing(m: Memory, graph: TaskGraph) -> str:
+    """Return how an episode stands in a few words, "" while it is open."""
+    if graph.goal is not None and m.s[at.GOAL]:
+        return "goal reached"
+    if m.s[at.DEAD_END]:
+        return "dead end"
+    return "time is up" if m.s[at.OVER] == kernel.TRUNCATED else ""

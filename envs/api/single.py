@@ -102,7 +102,7 @@ class TaskEnv(gym.Env[Obs, Any]):
         self._happened, self._refused = [], ()
         info = self._info(out, [])
         if self.render_mode is not None:
-            self._pictures().begin(self.task.graph)
+            self._pictures().begin(self.task.graph, 0.0)
             self._draw()
         return self._observation(out), info
 
@@ -116,7 +116,7 @@ class TaskEnv(gym.Env[Obs, Any]):
         self._happened, self._refused = happened, out.refusals
         info = self._info(out, happened)
         if self.render_mode is not None:
-            self._pictures().add(happened, self.lanes.memory(0))
+            self._pictures().add(happened, self.lanes.memory(0), out.floats[at_lanes.O_REWARD])
             self._draw()
         return (
             self._observation(out),
