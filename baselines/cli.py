@@ -212,7 +212,12 @@ class ProgressBar:
         self._bar.start()
         return self
 
-    def __exit__(self, *problem: object) -> None:
+    def __exit__(self, kind: object, *problem: object) -> None:
+        # A bar that is left standing would be a second line beside that of the error. Where
+        # nothing can be erased, the last bar is printed on stopping, so it is kept quiet there.
+        if kind is not None:
+            self._bar.live.transient = True
+            self._bar.console.quiet = not self._bar.console.is_interactive
         self._bar.stop()
 
 
@@ -221,8 +226,12 @@ def verify(file: Annotated[str, typer.Argument(metavar="FILE", help="A recorded 
     """Play a recorded episode again and say whether every event agrees."""
     from stratagym.envs.record import read_record
     from stratagym.envs.record import verify as compare
+    from stratagym.envs.task.spec import TaskError
 
-    verdict = compare(read_record(file))
+    try:
+        verdict = compare(read_record(file))
+    except TaskError as error:
+        raise InputError(f"{file}, line 1: the task: {error}") from error
     if verdict.agrees:
         say(f"{file}: agrees ({verdict.steps} steps, {verdict.events} events)")
         return 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -26,9 +26,8 @@ RANDOM = "random"
 Progress = Callable[[int, int, Row | None], None]
 """Told of each row: how many there are, how many there shall be, the row (None at first)."""
 
-Unit = tuple[EnvironmentSpec, int, tuple[str, ...], str | None]
-"""One episode of one environment, the agents that still have to play it, and the
-digest of the task that others played in it before."""
+Unit = tuple[EnvironmentSpec, int, tuple[str, ...]]
+"""One episode of one environment, and the agents that still have to play it."""
 
 
 @dataclass
@@ -98,7 +97,10 @@ def evaluate(
     with contextlib.ExitStack() as stack:
         kept = stack.enter_context(ResultsFile(folder, resume=resume)) if folder else None
         rows = _fitting(kept.rows if kept else [], specs, names, episodes, settings)
-        units = _left(specs, names, episodes, {key_of(row): row["task"] for row in rows})
+        for spec in specs:
+            if found := [row for row in rows if row["env"] == spec.label]:
+                player.check(spec, found)
+        units = _left(specs, names, episodes, {key_of(row) for row in rows})
         total = len(specs) * len(names) * episodes
         if progress is not None:
             progress(len(rows), total, None)
@@ -170,21 +172,23 @@ def _fitting(
             written = settings.written(known[row["env"]])
             for name, now in (("seed", settings.seed + row["episode"]), *written.items()):
                 if row[name] != now:
-                    raise InputError(f"the results there have {name} {row[name]!r}, not {now!r}")
+                    raise InputError(
+                        f"{row['env']}: the results there have {name} {row[name]!r}, not {now!r}; "
+                        "choose another folder"
+                    )
     return [r for r in rows if r["env"] in known and r["agent"] in names and r["episode"] < episodes]
 
 
 def _left(
-    specs: Sequence[EnvironmentSpec], names: Sequence[str], episodes: int, have: Mapping[Key, str]
+    specs: Sequence[EnvironmentSpec], names: Sequence[str], episodes: int, have: Set[Key]
 ) -> list[Unit]:
     """Return what is still to be played, one unit for each episode of each environment."""
     units: list[Unit] = []
     for spec in specs:
         for k in range(episodes):
             missing = tuple(name for name in names if (spec.label, name, k) not in have)
-            digests = [have[spec.label, name, k] for name in names if name not in missing]
             if missing:
-                units.append((spec, k, missing, digests[0] if digests else None))
+                units.append((spec, k, missing))
     return units
 
 

@@ -8,7 +8,7 @@ one episode is in ``rollout``, its row in ``rows``.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def load_agent(name: str) -> Agent:
         agent: Agent = make_agent(name)
     except ValueError as error:
         raise InputError(one_line(error)) from error
-    except Exception as error:  # a stranger's factory may raise anything
+    except (Exception, SystemExit) as error:  # a stranger's factory may raise anything
         raise InputError(f"agent {name!r}: {type(error).__name__}: {one_line(error)}") from error
     return agent
 
@@ -116,19 +116,31 @@ class Player:
         for spec in reversed(specs):
             self.environment(spec)
 
-    def unit(
-        self, spec: EnvironmentSpec, k: int, agents: Sequence[str], digest: str | None = None
-    ) -> Iterator[Row]:
+    def check(self, spec: EnvironmentSpec, rows: Iterable[Row]) -> None:
+        """Check that earlier results of an environment are of the tasks that its seeds pick now.
+
+        Raises:
+            InputError: if a task has changed since.
+        """
+        env = self.environment(spec)
+        for k, digest in {(row["episode"], row["task"]) for row in rows}:
+            env.reset(seed=self.settings.seed + k)
+            if env.unwrapped.task.digest != digest:
+                raise InputError(
+                    f"{spec.label}: the task of episode {k} has changed since the results there were made; "
+                    "choose another folder"
+                )
+
+    def unit(self, spec: EnvironmentSpec, k: int, agents: Sequence[str]) -> Iterator[Row]:
         """Play episode k for each of the agents and yield their rows.
 
         Args:
             spec: the environment.
             k: number of the episode.
             agents: who plays it.
-            digest: of the task that the episode must have, None for any.
 
         Raises:
-            InputError: if the environment or an agent fails, or the task is another.
+            InputError: if the environment or an agent fails.
         """
         env = self.environment(spec)
         seed = self.settings.seed + k
@@ -142,8 +154,6 @@ class Player:
                         recorder.finish(episode)
             except (AgentError, InputError) as error:
                 raise InputError(f"agent {name!r} on {spec.label}, seed {seed}: {error}") from error
-            if digest is not None and env.unwrapped.task.digest != digest:
-                raise InputError(f"{spec.label}: the task has changed since the results there were made")
             if reference is None:
                 reference = self._reference(spec, env.unwrapped, seed)
             graph, written = env.unwrapped.task.graph, self.settings.written(spec)
@@ -226,16 +236,24 @@ class EpisodeRecorder:
         return self._writer
 
     def step(self, step: Step) -> None:
-        """Write one step (a ``rollout.Listener``)."""
-        self._opened().step(
-            step.time,
-            step.actions,
-            elapsed=step.elapsed,
-            reward=step.reward,
-            refusals=step.refusals,
-            events=step.events,
-            trace=step.trace,
-        )
+        """Write one step (a ``rollout.Listener``).
+
+        Raises:
+            AgentError: if the agent's trace cannot be written.
+        """
+        writer = self._opened()
+        try:
+            writer.step(
+                step.time,
+                step.actions,
+                elapsed=step.elapsed,
+                reward=step.reward,
+                refusals=step.refusals,
+                events=step.events,
+                trace=step.trace,
+            )
+        except (TypeError, ValueError) as error:  # all else in a step is ours, and plain
+            raise AgentError(f"its trace() cannot be written as JSON: {one_line(error)}") from error
 
     def finish(self, episode: Episode) -> None:
         """Write the end of the episode; only now the file gets its name."""

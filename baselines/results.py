@@ -29,6 +29,34 @@ def key_of(row: Mapping[str, Any]) -> Key:
     return str(row["env"]), str(row["agent"]), int(row["episode"])
 
 
+_TEXT, _NUMBER = (str,), (int, float)
+_FIELDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("env", "agent", "clock", "knowledge", "reward", "task", "objective", "kind"), _TEXT),
+    **dict.fromkeys(("episode", "seed", "crew", "progress_at", "deadlines", "missed"), (int,)),
+    **dict.fromkeys(("time", "steps", "idle"), (int,)),
+    **dict.fromkeys(("value", "paid", "progress", "return", "tardiness"), _NUMBER),
+    **dict.fromkeys(("reference", "bound", "reference_value", "ratio"), (*_NUMBER, type(None))),
+    "makespan": (int, type(None)),
+    "goal": (bool,),
+    "success": (bool,),
+    "refusals": (dict,),
+    "runs": (list,),
+}
+"""The fields of a row that are read again, and what they hold."""
+
+
+def _check(place: str, row: Row) -> None:
+    """Refuse a row that lacks a field, or holds something else in it.
+
+    Raises:
+        InputError: naming the place and the field.
+    """
+    for name, kinds in _FIELDS.items():
+        value = row.get(name, ...)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise InputError(f"{place}: {name!r} is missing or damaged; choose another folder")
+
+
 def _parse(line: bytes) -> Row | None:
     """Return the row on a line, None if the line is not a whole row."""
     try:
@@ -49,7 +77,7 @@ def read_rows(path: Path) -> tuple[list[Row], int]:
 
     Raises:
         InputError: if a line before the last one is not a row, a row has another
-            schema, or two rows are of the same episode.
+            schema or lacks a field, or two rows are of the same episode.
     """
     rows: list[Row] = []
     seen: set[Key] = set()
@@ -65,6 +93,7 @@ def read_rows(path: Path) -> tuple[list[Row], int]:
             raise InputError(
                 f"{path}, line {number}: schema {row.get('schema')!r}; this release reads {SCHEMA}"
             )
+        _check(f"{path}, line {number}", row)
         if key_of(row) in seen:
             raise InputError(f"{path}, line {number}: a second row of the same episode")
         seen.add(key_of(row))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,7 +63,7 @@ class Step:
     Attributes:
         time: tick before it.
         elapsed: ticks that passed.
-        actions: ``[agents]`` names of subtasks, None for a wait, ``?k`` for no action at all.
+        actions: ``[agents]`` names of subtasks, None for a wait.
         reward: what the environment paid.
         refusals: ``[agents]`` why an action was not accepted, or None.
         events: what happened, in order.
@@ -95,22 +95,31 @@ def agent_seed(seed: int) -> int:
 
 def _actions(agent: Agent, observation: Observation) -> list[int]:
     """Ask the agent and check the form of its answer."""
-    agents = len(observation.mask)
+    agents, wait = len(observation.mask), observation.mask.shape[1] - 1
     try:
         answer = np.asarray(agent.act(observation)).reshape(-1)
     except Exception as error:
         raise AgentError(f"its act() raised {type(error).__name__}: {error}") from error
     if len(answer) != agents or not np.issubdtype(answer.dtype, np.integer):
         raise AgentError(f"its act() returned {answer!r}, not {agents} integer(s)")
+    for action in answer:
+        if not 0 <= action <= wait:
+            raise AgentError(f"its act() returned {action}, but actions are 0 to {wait}, and {wait} waits")
     return [int(a) for a in answer]
 
 
-def _name(base: Any, action: int, wait: int) -> str | None:
-    """Return the name of an action: a subtask's, None for waiting, ``?k`` for what is no action."""
-    if action == wait:
-        return None
-    name: str | None = base.subtask_of(action)
-    return f"?{action}" if name is None else name
+def _told(agent: Agent) -> tuple[Mapping[str, Any], ...]:
+    """Drain the agent's trace, if it keeps one, and check its form."""
+    trace = getattr(agent, "trace", None)
+    if trace is None:
+        return ()
+    try:
+        rows = trace()
+    except Exception as error:
+        raise AgentError(f"its trace() raised {type(error).__name__}: {error}") from error
+    if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
+        raise AgentError(f"its trace() returned {rows!r}, not a list of dictionaries")
+    return tuple(rows)
 
 
 def play(env: Any, agent: Agent, seed: int, listener: Listener | None = None) -> Episode:
@@ -136,7 +145,6 @@ def play(env: Any, agent: Agent, seed: int, listener: Listener | None = None) ->
         agent.reset(agent_seed(seed))
     except Exception as error:
         raise AgentError(f"its reset() raised {type(error).__name__}: {error}") from error
-    trace: Callable[[], Iterable[Mapping[str, Any]]] = getattr(agent, "trace", tuple)
     over = False
     while not over:
         before = int(info["time"])
@@ -148,14 +156,14 @@ def play(env: Any, agent: Agent, seed: int, listener: Listener | None = None) ->
         step = Step(
             time=before,
             elapsed=int(info["time"]) - before,
-            actions=tuple(_name(base, a, wait) for a in actions),
+            actions=tuple(None if a == wait else base.subtask_of(a) for a in actions),
             reward=float(reward),
             refusals=tuple(base.refusals),
             events=tuple(
                 {"tick": e.tick, "kind": e.kind, "subtask": e.subtask, "agents": list(e.agents)}
                 for e in base.happened
             ),
-            trace=tuple(trace()),
+            trace=_told(agent),
         )
         episode.total += step.reward
         episode.events += step.events

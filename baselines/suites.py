@@ -57,7 +57,11 @@ class EnvironmentSpec:
         import gymnasium
 
         import stratagym  # noqa: F401 - registers the environments
+        from stratagym.envs.registry import SINGLE
 
+        known = gymnasium.registry.get(self.id)
+        if known is not None and known.entry_point != SINGLE:
+            raise InputError(f"{self.id} is no environment of stratagym; 'stratagym list' shows all")
         try:
             return gymnasium.make(self.id, disable_env_checker=True, **{**more, **self.options})
         except gymnasium.error.UnregisteredEnv:
@@ -65,7 +69,10 @@ class EnvironmentSpec:
             hint = f"; did you mean {near[0]}?" if near else "; 'stratagym list' shows all"
             raise InputError(f"no environment or task file is called {self.id!r}{hint}") from None
         except (gymnasium.error.Error, ValueError, TypeError, OSError, ImportError) as error:
-            raise InputError(f"{self.label}: {one_line(error)}") from error
+            # Gymnasium appends all keyword arguments to a TypeError, a whole task among them.
+            reason = one_line(error).split(" was raised from the environment creator for ")[0]
+            named = reason.startswith(f"{self.label}: ")
+            raise InputError(reason if named else f"{self.label}: {reason}") from error
 
 
 def one_line(error: BaseException) -> str:

@@ -34,6 +34,7 @@ VERSION = 1
 Json = dict[str, Any]
 _HEADER = ("task", "seed", "clock", "agents")
 _STEP = {"step": int, "time": int, "elapsed": int, "actions": list, "refusals": list, "events": list}
+_KINDS = {int: "an integer", str: "a text", list: "a list", dict: "a mapping"}
 _EVENT = ("tick", "kind", "subtask", "agents")
 
 
@@ -184,8 +185,8 @@ def _checked_header(path: object, line: Json) -> Json:
             f"{path}, line 1: version {line.get('version')!r}, but this release reads version {VERSION}"
         )
     for name, kind in (("task", dict), ("seed", int), ("clock", str), ("agents", list)):
-        if not isinstance(line.get(name), kind):
-            raise RecordError(f"{path}, line 1: '{name}' is missing or not a {kind.__name__}")
+        if not isinstance(line.get(name), kind) or isinstance(line[name], bool):
+            raise RecordError(f"{path}, line 1: '{name}' is missing or not {_KINDS[kind]}")
     return line
 
 
@@ -193,7 +194,7 @@ def _checked_step(path: object, number: int, line: Json, index: int, agents: int
     """Return the line of a step or say what is wrong with it."""
     for name, kind in _STEP.items():
         if not isinstance(line.get(name), kind) or isinstance(line[name], bool):
-            raise RecordError(f"{path}, line {number}: '{name}' is missing or not a {kind.__name__}")
+            raise RecordError(f"{path}, line {number}: '{name}' is missing or not {_KINDS[kind]}")
     if line["step"] != index:
         raise RecordError(f"{path}, line {number}: step {line['step']}, but {index} is next")
     for name in ("actions", "refusals"):

@@ -217,8 +217,9 @@ def test_other_settings_are_not_mixed_in(tea: str, tmp_path: Path) -> None:
             evaluate([tea], ["greedy"], 1, out=out, resume=True, **options)
     changed = {**TEA, "horizon": 50}
     Path(tea).write_text(yaml.safe_dump(changed))
-    with pytest.raises(InputError, match="the task has changed"):
-        evaluate([tea], ["greedy", "shortest"], 1, out=out, resume=True)
+    for agents, episodes in ((["greedy", "shortest"], 1), (["greedy"], 2)):
+        with pytest.raises(InputError, match="the task of episode 0 has changed"):
+            evaluate([tea], agents, episodes, out=out, resume=True)
 
 
 def test_a_damaged_file_is_refused(tea: str, tmp_path: Path) -> None:
@@ -233,6 +234,21 @@ def test_a_damaged_file_is_refused(tea: str, tmp_path: Path) -> None:
     path.write_bytes(b"".join([lines[0], lines[0], *lines[1:]]))
     with pytest.raises(InputError, match="line 2: a second row"):
         read_rows(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("success", None), ("seed", "x"), ("episode", "x"), ("value", None), ("makespan", True), ("runs", {})],
+)
+def test_a_damaged_row_is_refused(tea: str, tmp_path: Path, name: str, value: Any) -> None:
+    """A row that lacks a field, or holds something else in it, is reported with line and field."""
+    out = tmp_path / "out"
+    evaluate([tea], ["greedy"], 1, out=out)
+    path = out / "results.jsonl"
+    first, *others = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([json.dumps({**json.loads(first), name: value}) + "\n", *others]))
+    with pytest.raises(InputError, match=f"line 1: '{name}'"):
+        evaluate([tea], ["greedy"], 1, out=out, resume=True)
 
 
 def test_two_writers_are_kept_apart(tmp_path: Path) -> None:
@@ -311,6 +327,46 @@ def test_a_failing_agent_is_named(tea: str, tmp_path: Path) -> None:
         evaluate([tea], {"broken": Broken}, 1, out=tmp_path / "out", record=True)
     assert keys(read_rows(tmp_path / "out" / "results.jsonl")[0]) == [(tea, "random", 0)]
     assert not list((tmp_path / "out" / "episodes").glob("*.part"))
+
+
+class Stray(Sleeper):
+    """An agent whose answers are no actions."""
+
+    def act(self, observation: Any) -> np.ndarray[Any, Any]:
+        """Answer beyond the last action."""
+        return np.full(len(observation.mask), observation.mask.shape[1])
+
+
+class Mute(Sleeper):
+    """An agent whose trace is no list."""
+
+    def trace(self) -> Any:
+        """Say nothing that can be kept."""
+        return 5
+
+
+class Odd(Sleeper):
+    """An agent whose trace is no JSON."""
+
+    def trace(self) -> Any:
+        """Say what cannot be written."""
+        return [{"reason": object()}]
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        (Stray, "returned 6, but actions are 0 to 5, and 5 waits"),
+        (Mute, "returned 5, not a list"),
+        (Odd, "cannot be written as JSON"),
+    ],
+)
+def test_nonsense_of_an_agent_is_told(tea: str, tmp_path: Path, agent: type[Sleeper], words: str) -> None:
+    """An answer that is no action, and a trace that cannot be kept, are the agent's mistakes in one line."""
+    with pytest.raises(InputError, match=words) as caught:
+        evaluate([tea], {"odd": agent}, 1, out=tmp_path / "out", record=True)
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "out" / "episodes").glob("*odd*"))
 
 
 @pytest.mark.parametrize(
