@@ -7,11 +7,13 @@ family of their own with ``register``.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 import os
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -104,8 +106,8 @@ def register(
         loaded = task if isinstance(task, Task) else load_task(task)
         content: dict[str, Any] = {"task": loaded.to_dict(), "default_horizon": True}
     else:
-        if count < 1:
-            raise ValueError(f"count={count!r}: a family needs at least one task")
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"count={count!r}: the number of tasks is an integer of at least 1")
         content = {"family": _name_of(family), "count": count, "default_horizon": True}
         model_of(**content).task(0)
     _register_again(id, content)
@@ -121,10 +123,17 @@ def _name_of(family: Any) -> str:
     if isinstance(family, str):
         _function(family)
         return family
-    name = f"{family.__module__}:{family.__qualname__}"
-    if family.__module__ == "__main__" or _lookup(name) is not family:
-        _local[name] = family
-    return name
+    if not callable(family):
+        raise ValueError(f"family={family!r} is neither a function nor the name of one")
+    name = f"{family.__module__}:{getattr(family, '__qualname__', type(family).__qualname__)}"
+    if family.__module__ != "__main__" and _lookup(name) is family:
+        return name
+    # Two functions may bear one name, as all lambdas of a module do; each is its own family.
+    free, k = name, 1
+    while _local.setdefault(free, family) is not family:
+        k += 1
+        free = f"{name}#{k}"
+    return free
 
 
 _local: dict[str, Callable[[int], Mapping[str, Any]]] = {}
@@ -177,7 +186,7 @@ def model_of(
     if domain is not None:
         return _domain_model(domain, options)
     if options:
-        raise TypeError(f"unknown option {next(iter(options))!r}")
+        raise unknown_option(next(iter(options)), ("task",))
     horizon = bool(default_horizon)
     if family is not None:
         key: Any = ("family", family, count, horizon)
@@ -199,6 +208,16 @@ def model_of(
     return _models[key]
 
 
+def unknown_option(name: str, own: Sequence[str], place: str = "") -> TypeError:
+    """Return the error for an option that does not exist, with the nearest one or all that do."""
+    from stratagym.envs.api.options import Options
+
+    common = [field.name for field in fields(Options)]
+    near = difflib.get_close_matches(name, [*own, *common], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(own)}; {', '.join(common)}"
+    return TypeError(f"{place}unknown option {name!r}; {hint}")
+
+
 def source_of(domain: str, options: Mapping[str, Any]) -> TaskSource:
     """Return the tasks of a domain for its own options.
 
@@ -210,7 +229,7 @@ def source_of(domain: str, options: Mapping[str, Any]) -> TaskSource:
     known = inspect.signature(source).parameters
     for name in options:
         if name not in known:
-            raise TypeError(f"{domain}: unknown option {name!r}; it takes {', '.join(known)}")
+            raise unknown_option(name, tuple(known), f"{domain}: ")
     return source(**options)
 
 

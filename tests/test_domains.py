@@ -315,6 +315,7 @@ def test_uniform_play_that_never_idles_falls_behind(domain: Domain) -> None:
         (cooking, {"size": "huge"}, "size: 'huge' is not one of small, medium, large"),
         (household, {"split": "dev"}, "split: 'dev' is not one of train, validation, test"),
         (laboratory, {"instances": 0}, "instances: 0 is not an integer of at least 1"),
+        (laboratory, {"instances": 10**9}, "more than the 1000000 that a split holds"),
         (cooking, {"tasks": (1, 1)}, "tasks: "),
         (cooking, {"tasks": (0,)}, "tasks: "),
         (cooking, {"tasks": (1, 2, 3, 4)}, "tasks: "),

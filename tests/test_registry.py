@@ -81,6 +81,31 @@ def test_register_a_local_family() -> None:
 
 
 @pytest.mark.usefixtures("_clean_registry")
+def test_families_of_one_name_are_kept_apart() -> None:
+    """Two functions that bear the same name are two families, and the first stays what it was."""
+    for k in (3, 7):
+        stratagym.register(f"mine/Local{k}-v0", family=lambda index, k=k: shops(k), count=1)
+    for k in (3, 7):
+        env = gymnasium.make(f"mine/Local{k}-v0").unwrapped
+        env.reset(seed=0)
+        assert env.task.graph.subtasks[0].duration.values == (k + 1,)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"clok": "tick"}, "did you mean 'clock'"),
+        ({"sise": "small"}, "did you mean 'size'"),
+        ({"x": 1}, "it takes size, split"),
+    ],
+)
+def test_unknown_options_are_told_with_a_likely_fix(options: dict[str, Any], words: str) -> None:
+    """An unknown option names the nearest one, of the domain or common to all."""
+    with pytest.raises(TypeError, match=words):
+        gymnasium.make("stratagym/Cooking-v0", **options)
+
+
+@pytest.mark.usefixtures("_clean_registry")
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -88,7 +113,10 @@ def test_register_a_local_family() -> None:
         ({"task": TEA, "family": shops}, "either task=... or family=..."),
         ({"task": {"subtasks": {}, "goals": "a"}}, "goals"),
         ({"family": "no_such_module:tasks"}, "no_such_module:tasks"),
+        ({"family": 3}, "family=3 is neither"),
         ({"family": shops, "count": 0}, "count=0"),
+        ({"family": shops, "count": "many"}, "count='many'"),
+        ({"family": lambda index: None}, "a task is a path or a mapping"),
         ({"family": lambda index: {"subtasks": {"a": {"need": "b"}}}}, "need"),
     ],
 )

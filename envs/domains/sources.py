@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stratagym.envs.domains.domain import SIZES, SPLITS, Size, Split, TaskSource, instance_seed
+from stratagym.envs.domains.domain import SIZES, SPLIT_STRIDE, SPLITS, Size, Split, TaskSource, instance_seed
 
 INSTANCES: dict[Size, int] = {"small": 100, "medium": 100, "large": 24}
 """How many instances of each split are certified, and so how many there are unless told otherwise."""
@@ -71,6 +71,8 @@ def procedural(
     one_of("split", split, SPLITS)
     count = INSTANCES[size] if instances is None else instances
     at_least("instances", count, 1)
+    if count > SPLIT_STRIDE:
+        raise ValueError(f"instances: {count} is more than the {SPLIT_STRIDE} that a split holds")
     family = f"{name}/{size}" + (f"/{variant}" if variant else "")
     return TaskSource(
         key=f"{family}/{split}",
