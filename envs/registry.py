@@ -7,13 +7,11 @@ family of their own with ``register``.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import os
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -186,7 +184,7 @@ def model_of(
     if domain is not None:
         return _domain_model(domain, options)
     if options:
-        raise unknown_option(next(iter(options)), ("task",))
+        raise TypeError(f"unknown option {next(iter(options))!r}")
     horizon = bool(default_horizon)
     if family is not None:
         key: Any = ("family", family, count, horizon)
@@ -208,14 +206,9 @@ def model_of(
     return _models[key]
 
 
-def unknown_option(name: str, own: Sequence[str], place: str = "") -> TypeError:
-    """Return the error for an option that does not exist, with the nearest one or all that do."""
-    from stratagym.envs.api.options import Options
-
-    common = [field.name for field in fields(Options)]
-    near = difflib.get_close_matches(name, [*own, *common], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(own)}; {', '.join(common)}"
-    return TypeError(f"{place}unknown option {name!r}; {hint}")
+def own_options(domain: str | None) -> tuple[str, ...]:
+    """Return the names of a domain's own options; without a domain, of those that any task takes."""
+    return ("task",) if domain is None else tuple(inspect.signature(find_domains()[domain].source).parameters)
 
 
 def source_of(domain: str, options: Mapping[str, Any]) -> TaskSource:
@@ -226,10 +219,10 @@ def source_of(domain: str, options: Mapping[str, Any]) -> TaskSource:
         ValueError: if one has a wrong value.
     """
     source = find_domains()[domain].source
-    known = inspect.signature(source).parameters
+    known = own_options(domain)
     for name in options:
         if name not in known:
-            raise unknown_option(name, tuple(known), f"{domain}: ")
+            raise TypeError(f"{domain}: unknown option {name!r}; it takes {', '.join(known)}")
     return source(**options)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from contract_cases import FILES, STORM, TASKS, Case
@@ -228,8 +229,10 @@ def test_async_batch_of_singles() -> None:
     ("options", "text"),
     [
         ({"num_envs": 0}, "num_envs=0"),
+        ({"num_envs": 1.5}, "num_envs=1.5"),
         ({"threads": 0}, "threads=0"),
-        ({"autoreset_mode": "Never"}, "Never"),
+        ({"threads": "two"}, "threads='two'"),
+        ({"autoreset_mode": "Never"}, "autoreset_mode='Never' is not one of 'NextStep'"),
         ({"render_mode": "rgb_array"}, "render_mode='rgb_array'"),
         ({"max_episode_steps": 5}, "max_episode_steps"),
         ({"clock": "hour"}, "clock='hour'"),
@@ -242,6 +245,19 @@ def test_wrong_options_of_a_batch(options: dict[str, Any], text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_wrong_steps() -> None:
+    """A step before the first reset, and actions of another shape, are refused; alone and in a batch."""
+    vec = gymnasium.make_vec(TASK_ID, num_envs=2, task=TASKS["tea"], executor="interpreted")
+    alone = gymnasium.make(TASK_ID, task=TASKS["tea"]).unwrapped
+    with pytest.raises(ResetNeeded):
+        vec.step(np.zeros(2, int))
+    with pytest.raises(ResetNeeded):
+        alone.step(0)
+    vec.reset(seed=0)
+    with pytest.raises(ValueError, match=r"actions have shape \(3,\), not \(2,\)"):
+        vec.step(np.zeros(3, int))
+
+
 def test_wrong_resets_of_a_batch() -> None:
     """Wrong numbers of seeds, masks and instances are refused with one clear line."""
     vec = gymnasium.make_vec(TASK_ID, num_envs=2, task=TASKS["tea"])
@@ -251,5 +267,7 @@ def test_wrong_resets_of_a_batch() -> None:
         vec.reset(options={"reset_mask": np.ones(3, bool)})
     with pytest.raises(ValueError, match="instance"):
         vec.reset(options={"instance": 1})
+    with pytest.raises(ValueError, match="instance"):
+        vec.reset(options={"instance": "tea"})
     with pytest.raises(ValueError, match="not of"):
         vec.set_state({"version": 1, "key": "other", "lanes": []})

@@ -96,7 +96,7 @@ def test_families_of_one_name_are_kept_apart() -> None:
     [
         ({"clok": "tick"}, "did you mean 'clock'"),
         ({"sise": "small"}, "did you mean 'size'"),
-        ({"x": 1}, "it takes size, split"),
+        ({"x": 1}, "there are size, split"),
     ],
 )
 def test_unknown_options_are_told_with_a_likely_fix(options: dict[str, Any], words: str) -> None:

@@ -6,19 +6,41 @@ domain's own.
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import fields
 from typing import Any
 
 from stratagym.envs.api.options import Options
 from stratagym.envs.api.single import TaskEnv
-from stratagym.envs.registry import model_of
+from stratagym.envs.registry import model_of, own_options
 
 _COMMON = tuple(field.name for field in fields(Options))
 
 
-def split_options(kwargs: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
-    """Return the common options, and the rest, which are the domain's own."""
+_BATCH = ("autoreset_mode", "threads", "copy", "events")
+_CONTENT = ("domain", "task", "family", "count", "default_horizon")
+
+
+def split_options(kwargs: dict[str, Any], also: tuple[str, ...] = ()) -> tuple[Options, dict[str, Any]]:
+    """Return the common options, and the rest, which are the domain's own.
+
+    Args:
+        kwargs: of the entry point; the common ones are taken out.
+        also: further names that may stand in the rest.
+
+    Raises:
+        OptionError: if a common option is wrong.
+        TypeError: if an option is unknown; with the nearest that exists, or all of them.
+    """
     common = {name: kwargs.pop(name) for name in _COMMON if name in kwargs}
+    domain = kwargs.get("domain")
+    known = (*own_options(domain), *_COMMON, *also)
+    for name in kwargs:
+        if name not in known and name not in _CONTENT:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            place = f"{domain}: " if domain else ""
+            raise TypeError(f"{place}unknown option {name!r}; {hint}")
     return Options(**common), kwargs
 
 
@@ -49,6 +71,6 @@ def vector(
     """
     from stratagym.envs.api.vector import TaskVectorEnv
 
-    options, own = split_options(dict(kwargs))
-    batch = {name: own.pop(name) for name in ("autoreset_mode", "threads", "copy", "events") if name in own}
+    options, own = split_options(dict(kwargs), _BATCH)
+    batch = {name: own.pop(name) for name in _BATCH if name in own}
     return TaskVectorEnv(num_envs, model_of(**own), options, max_episode_steps, render_mode, **batch)

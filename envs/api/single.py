@@ -11,6 +11,7 @@ from typing import Any, SupportsFloat
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+from gymnasium.error import ResetNeeded
 
 from stratagym.envs.api import lanes as at_lanes
 from stratagym.envs.api.observe import Order, observe, visible_events, visible_refusal
@@ -107,7 +108,13 @@ class TaskEnv(gym.Env[Obs, Any]):
         return self._observation(out), info
 
     def step(self, action: Any) -> tuple[Obs, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Take one step; see the class and ``gymnasium.Env.step``."""
+        """Take one step; see the class and ``gymnasium.Env.step``.
+
+        Raises:
+            ResetNeeded: before the first reset.
+        """
+        if not self._begun:
+            raise ResetNeeded("reset the environment before its first step")
         actions = [int(action)] if self._agents == 1 else [int(a) for a in np.asarray(action).tolist()]
         if self._order is not None:
             actions = [self._order.subtask(a) for a in actions]

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from stratagym.envs.api import lanes as at_lanes
 from stratagym.envs.api.observe import Order
-from stratagym.envs.api.options import OptionError, Options, flat_view, make_lanes
+from stratagym.envs.api.options import OptionError, Options, flat_view, make_lanes, one_of
 from stratagym.envs.rng import mix
 from stratagym.envs.step import Model
 from stratagym.envs.task import layout as at
@@ -74,8 +75,11 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
             raise OptionError("max_episode_steps: a batch ends episodes at the task's horizon only")
         if render_mode is not None:
             raise OptionError(f"render_mode={render_mode!r}: a batch draws nothing; use gymnasium.make")
-        if num_envs < 1 or threads < 1:
-            raise OptionError(f"num_envs={num_envs}, threads={threads}: both must be at least 1")
+        for name, value in (("num_envs", num_envs), ("threads", threads)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise OptionError(f"{name}={value!r} is not an integer of at least 1")
+        if not isinstance(autoreset_mode, AutoresetMode):
+            one_of("autoreset_mode", autoreset_mode, [mode.value for mode in _MODES])
         self.num_envs, self.model, self.options = num_envs, model, options
         self.render_mode = None
         self.autoreset_mode = AutoresetMode(autoreset_mode)
@@ -127,7 +131,8 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         options = options or {}
         if "instance" in options:
             instance = options["instance"]
-            if instance is not None and not 0 <= int(instance) < self.model.count:
+            whole = isinstance(instance, int | np.integer)
+            if instance is not None and not (whole and 0 <= instance < self.model.count):
                 raise ValueError(f"options['instance']={instance!r} is not 0 to {self.model.count - 1}")
             self._lanes.pin(-1 if instance is None else int(instance))
         mask = np.asarray(options.get("reset_mask", np.ones(self.num_envs, bool)), bool)
@@ -160,8 +165,18 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
                 self._lanes.seed(lane, int(own))
 
     def step(self, actions: Any) -> tuple[Obs, Any, Any, Any, dict[str, Any]]:
-        """Step all lanes; see the class and ``gymnasium.vector.VectorEnv.step``."""
+        """Step all lanes; see the class and ``gymnasium.vector.VectorEnv.step``.
+
+        Raises:
+            ResetNeeded: before the first reset.
+            ValueError: if there is not one action for each agent of each lane.
+        """
+        if not self._begun:
+            raise ResetNeeded("reset the batch before its first step")
         actions = np.asarray(actions)
+        if actions.size != self.num_envs * self._agents:
+            shape = self.action_space.shape
+            raise ValueError(f"actions have shape {actions.shape}, not {shape}")
         if self._agents == 1:
             actions = actions.reshape(self.num_envs, 1)
         if self._orders:
