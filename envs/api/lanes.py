@@ -162,6 +162,7 @@ def step_lanes(
     xb: WordRows,
     settings: Ints,
     features: Ints,
+    chosen: Ints,
     actions: IntRows,
     lo: int,
     hi: int,
@@ -175,7 +176,9 @@ def step_lanes(
     refusals: FlagRows,
     events: IntRows,
 ) -> int:
-    """Step the lanes ``lo`` to ``hi``.
+    """Begin the episodes of the chosen lanes, then step the lanes ``lo`` to ``hi``.
+
+    Both in one function: compiled code has one entry, so that nothing is compiled twice.
 
     Args:
         t: the bank, ``[M, ints]``; ``tb``, ``rewards``, ``weights`` and ``figures`` go with it.
@@ -189,6 +192,7 @@ def step_lanes(
         xb: see ``x``.
         settings: codes ``SET_...``.
         features: codes of the flat view.
+        chosen: lanes, see ``reset_lanes``.
         actions: ``[B, A]``.
         lo: first lane.
         hi: one behind the last lane.
@@ -205,6 +209,8 @@ def step_lanes(
     Returns:
         How many event rows were filled.
     """
+    if len(chosen) != 0:
+        reset_lanes(t, tb, weights, s, sb, x, xb, settings, features, chosen, obs, mask, flags, ints, floats)
     rows = 0
     for lane in range(lo, hi):
         finished = s[lane][at.OVER] != 0
@@ -293,7 +299,7 @@ def compiled_functions(narrow: bool) -> Any:
     from stratagym.envs.api import lanes
     from stratagym.envs.task.compiled import compile_modules
 
-    return compile_modules((*MODULES, lanes), ("step_lanes", "reset_lanes"), narrow)
+    return compile_modules((*MODULES, lanes), ("step_lanes",), narrow)
 
 
 def entry_point(function: Any) -> Any:
@@ -394,6 +400,7 @@ class Lanes:
         self._xb = np.zeros((self.workers, self._marks), np.uint64)
         self._settings = np.array(self.settings, np.int32)
         self._features = np.array(self.features, np.int32)
+        self._idle = np.zeros((1, self.agents), np.int32)
         room = self._places[at.X_REFUSALS] // at.EVENT_SIZE
         share = -(-self.count // self.workers)
         self._events = [np.empty((share * room, EVENT_COLUMNS), np.int32) for _ in range(self.workers)]
@@ -464,9 +471,12 @@ class Lanes:
         memory = (self.s, self.sb, self._x, self._xb)
         places = (out.obs, out.mask, out.flags, out.ints, out.floats)
         if self.compiled:
-            bank, chosen = self._bank(), np.asarray(lanes, np.int32)
-            call = self._functions["reset_lanes"]
-            call(bank.t, bank.tb, bank.weights, *memory, self._settings, self._features, chosen, *places)
+            bank = self._bank()
+            self._functions["step_lanes"](
+                bank.t, bank.tb, bank.rewards, bank.weights, self._figures, *memory, self._settings,
+                self._features, np.asarray(lanes, np.int32), self._idle, 0, 0, 0, self.count,
+                *places, out.refusals, self._events[0],
+            )  # fmt: skip
         else:
             t, tb = self._task_rows()
             weights: Any = _LazyFloats(self.model, "weight")
@@ -524,7 +534,7 @@ class Lanes:
         actions = np.zeros((1, self.agents), np.int32)
         arguments = (
             bank.t, bank.tb, bank.rewards, bank.weights, self._figures, self.s, self.sb, self._x, self._xb,
-            self._settings, self._features, actions, 0, 1, 0, 1,
+            self._settings, self._features, self._idle[0, :0], actions, 0, 1, 0, 1,
             out.obs, out.mask, out.flags, out.ints, out.floats, out.refusals, self._events[0],
         )  # fmt: skip
         shown = (out.obs[0], out.mask[0], out.refusals[0], out.flags[:, 0], out.ints[:, 0], out.floats[:, 0])
@@ -538,7 +548,7 @@ class Lanes:
         weights: Any = _LazyFloats(self.model, "weight")
         rows = step_lanes(
             t, tb, paid, weights, self._figures, self.s, self.sb, self._x, self._xb,
-            self.settings, self.features,
+            self.settings, self.features, [],
             [[int(i) for i in lane] for lane in actions], 0, self.count, 0, self.count,
             out.obs, out.mask, out.flags, out.ints, out.floats, out.refusals, self._events[0],
         )  # fmt: skip
@@ -548,7 +558,8 @@ class Lanes:
         bank = self.model.bank if self.count > 1 else self.model.open_bank
         rows: int = self._functions["step_lanes"](
             bank.t, bank.tb, bank.rewards, bank.weights, self._figures, self.s, self.sb, self._x, self._xb,
-            self._settings, self._features, actions, lo, hi, worker, self.count + 2 * worker,
+            self._settings, self._features, self._idle[0, :0], actions, lo, hi, worker,
+            self.count + 2 * worker,
             out.obs, out.mask, out.flags, out.ints, out.floats, out.refusals, self._events[worker],
         )  # fmt: skip
         if self.workers == 1:

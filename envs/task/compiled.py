@@ -12,7 +12,8 @@ This module imports numba, so it is itself imported late.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,18 @@ import numpy as np
 from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features
 from numba import njit
-from numba import types as nb
-from numba.core import cgutils
+from numba.core import cgutils as _cgutils
+from numba.core.config import _OptLevel
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from stratagym.envs.task.code_cache import cache_folder, source_hash, variant, writable
 from stratagym.envs.task.layout import Memory
+
+# Numba's own annotations are partial.
+nb: Any = numba.types
+cgutils: Any = _cgutils
+OptLevel: Any = _OptLevel
 
 
 @intrinsic
@@ -167,6 +174,9 @@ INLINED = frozenset(
 )
 """Functions of the hot path that are small, or called in one place only: they must not cost a call."""
 
+REACH = 25
+"""Functions that reach at least so many others are not optimised by themselves."""
+
 INTS, WORDS = nb.CPointer(nb.int32), nb.CPointer(nb.uint64)
 TYPES: dict[str, Any] = {
     "int": nb.int64,
@@ -283,10 +293,34 @@ def _compile(
     if dispatcher._cache.load_overload(signature, dispatcher.targetctx) is None:
         for name in inner:
             if not made[name].overloads:
-                made[name].compile(_signature(functions[name]))
+                with _inner_code(len(_callees_first(functions, (name,), given))):
+                    made[name].compile(_signature(functions[name]))
                 made[name].disable_compile()
     dispatcher.compile(signature)
     dispatcher.disable_compile()
+
+
+@contextmanager
+def _inner_code(reach: int) -> Iterator[None]:
+    """Have a function compiled as a part of others only.
+
+    For it alone no machine code is made. What it becomes part of is optimised as a whole, so
+    that a function which contains most of the others need not be optimised before.
+    """
+    context: Any = cpu_target.target_context
+    names = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE")
+    kept = [getattr(numba.config, name) for name in names]
+    light = (OptLevel(0) if reach >= REACH else kept[0], False, False)
+    # Numba knows a function by its executable: any builtin will do, if each has another.
+    context.get_executable = lambda library, description, environment: [].append
+    try:
+        for name, value in zip(names, light, strict=True):
+            setattr(numba.config, name, value)
+        yield
+    finally:
+        del context.get_executable
+        for name, value in zip(names, kept, strict=True):
+            setattr(numba.config, name, value)
 
 
 def _signature(function: types.FunctionType) -> tuple[Any, ...]:
