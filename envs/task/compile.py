@@ -332,7 +332,8 @@ class _Builder:
         rows: dict[int, Iterable[int]] = {
             at.B_ALL: range(self.n),
             at.B_REPEATABLE: (i for i, s in enumerate(subtasks) if s.repeatable),
-            at.B_TIMED: (i for i, s in enumerate(subtasks) if s.lags or s.release),
+            at.B_LAGGED: (i for i, s in enumerate(subtasks) if s.lags),
+            at.B_RELEASED: (i for i, s in enumerate(subtasks) if s.release),
             at.B_STOCKED: (i for i, s in enumerate(subtasks) if s.uses or s.consumes or s.requires),
             at.B_CHOSEN: {i for c in g.choices for i in c.members},
             at.B_DEADLINE: {i for i, s in enumerate(subtasks) if s.deadline is not None}
@@ -361,7 +362,11 @@ class _Builder:
             self.mask(i for i, s in enumerate(subtasks) if k in dict(s.produces))
             for k in range(self.shape.items)
         ]
-        self.t[at.R_MAKERS] = makers[0] if makers else 0
+        users = [
+            self.mask(i for i, s in enumerate(subtasks) if k in dict((*s.consumes, *s.requires)))
+            for k in range(self.shape.items)
+        ]
+        self.t[at.R_MAKERS], self.t[at.R_USERS] = (makers[0], users[0]) if makers else (0, 0)
         start = [0] * self.shape.levels
         asked = [0] * self.shape.levels
         for k, r in enumerate(g.resources):
@@ -394,6 +399,7 @@ class _Builder:
             at.T_DUES: len(g.dues),
             at.T_FRAGILE: int(bool(fragile)),
             at.T_WORK: sum(self.works.values()),
+            at.T_RELEASED: max((s.release for s in g.subtasks), default=0),
             at.T_MOVING: int(any(e.kind in ("deadline", "duration") for e in g.events)),
             **at.positions(self.shape._replace(ints=max(self.shape.ints, len(self.t)))),
         }

@@ -135,6 +135,7 @@ INLINED = frozenset(
         "judge",
         "plan_next",
         "among",
+        "note",
         "attend",
         "below",
         "can_start",

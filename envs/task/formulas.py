@@ -79,6 +79,7 @@ def read_letters(m: Memory) -> None:
         if q != before:
             m.s[m.t[at.Q_AUTOMATA] + c] = q
             m.s[at.STALE] = 1
+            m.s[at.BAN] = m.s[at.CLOCK]
             if m.t[m.t[dfa(m, c) + at.DFA_DEAD] + q] != 0:
                 m.s[at.DOOMED] = 1
                 m.s[at.HURT] = 1

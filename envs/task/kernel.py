@@ -25,6 +25,7 @@ from stratagym.envs.task.nodes import (
     has,
     holds,
     lowest,
+    note,
     open_branches,
     put,
     set_done,
@@ -62,8 +63,7 @@ def finish(m: Memory, i: int, success: bool) -> None:
     for k in range(m.t[row + at.BACK_COUNT]):
         pair = m.t[row + at.BACKS] + 2 * k
         m.s[m.t[at.Q_LEVELS] + m.t[pair]] += m.t[pair + 1]
-    if among(m, at.B_READ, i):
-        m.s[at.LETTERS_STILL] = 0
+    note(m, i)
     late = clock > m.s[q + at.DEADLINE]
     if late or not success:
         m.s[at.JUDGE] = clock
@@ -131,7 +131,7 @@ def happen(m: Memory, e: int) -> None:
         emit(m, at.E_UNDO + kind, target, amount)
     if kind == at.X_STOCK:
         m.s[at.HURT] = 1
-    m.s[at.JUDGE] = m.s[at.CLOCK]
+    m.s[at.JUDGE] = m.s[at.BAN] = m.s[at.CLOCK]
 
 
 def capacity(m: Memory, resource: int) -> int:

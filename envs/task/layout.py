@@ -61,6 +61,7 @@ NO_GOAL = -2
     T_FRAGILE,  # whether anything can ever be lost (else dead ends need no look)
     T_WORK,  # sum of the work of all pay groups
     T_MOVING,  # whether an event may open again what is closed
+    T_RELEASED,  # the last release
     T_ORDERED,  # how many nodes have to do with the goal
     P_ORDER,  # in t: those nodes, what they need before them as far as there is no cycle
     P_NODES,
@@ -72,6 +73,7 @@ NO_GOAL = -2
     P_DFA,
     R_ABLE,  # row of tb: what agent 0 has the skill for; one row an agent
     R_MAKERS,  # row of tb: what makes item 0; one row an item
+    R_USERS,  # row of tb: what asks for item 0; one row an item
     Q_GATES,  # in s
     Q_LEVELS,
     Q_AGENTS,
@@ -89,7 +91,7 @@ NO_GOAL = -2
     S_LENGTH,
     SB_LENGTH,
     HEADS,
-) = range(44)
+) = range(46)
 
 # t[HEADS + i * COLUMNS + column]: one subtask
 (
@@ -168,7 +170,7 @@ ATOM_DONE, ATOM_RUNNING, ATOM_STARTED = range(3)
 (
     B_ALL,
     B_REPEATABLE,
-    B_TIMED,  # has lags or a release
+    B_LAGGED,  # has lags
     B_STOCKED,  # asks for levels
     B_CHOSEN,  # under some choice
     B_DEADLINE,  # has a deadline, or may get one by an event
@@ -183,8 +185,9 @@ ATOM_DONE, ATOM_RUNNING, ATOM_STARTED = range(3)
     B_JOINT,  # needs several agents
     B_STAFFED,  # there are enough agents with the skill
     B_READ,  # a formula reads something that depends on it
+    B_RELEASED,  # has a release
     B_ROWS,
-) = range(18)
+) = range(19)
 
 # s[0:S_HEADS]
 (
@@ -207,8 +210,9 @@ ATOM_DONE, ATOM_RUNNING, ATOM_STARTED = range(3)
     COMING,  # tick of the next event
     JUDGE,  # nothing can spoil, close or open at a tick before this one
     LATE,  # whether a due date may have been missed by a success
+    BAN,  # what formulas forbid must be worked out again from this tick on
     S_HEADS,
-) = range(20)
+) = range(21)
 
 # s[S_HEADS + i * S_COLUMNS + column]: one subtask; -1 for "not yet"
 (START, PREVIOUS, END, SUCCEEDED, FIRST, STARTS, DEADLINE, DURATION, S_COLUMNS) = range(9)
@@ -216,8 +220,9 @@ ATOM_DONE, ATOM_RUNNING, ATOM_STARTED = range(3)
 # s[Q_AGENTS + a * AGENT_SIZE + column]
 FREE_AT, DOWN_UNTIL, ATTENDS, AGENT_SIZE = range(4)
 
-# rows of sb. STARTED: since the last letter; SPENT: no start left; MET: needs hold; OPEN: no choice forbids
-(RUNNING, DONE, STARTED, CLOSED, UNKNOWN, SPENT, PAID, MET, OPEN, ELIGIBLE, S_ROWS) = range(11)
+# rows of sb. STARTED: since the last letter; SPENT: no start left; MET: needs hold; OPEN: no choice forbids;
+# BANNED: a formula forbids, as of the tick BAN
+(RUNNING, DONE, STARTED, CLOSED, UNKNOWN, SPENT, PAID, MET, OPEN, ELIGIBLE, BANNED, S_ROWS) = range(12)
 # sb[QB_SEED]: seed of the episode; sb[QB_SEED + 1]: of the reset; sb[QB_CREW + i * CREW_WORDS]: who runs i
 
 # rows of xb (marks), then at XB_DIRTY two sets of gates

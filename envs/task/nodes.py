@@ -148,6 +148,13 @@ def flip(m: Memory, i: int, up: bool) -> None:
                 push(m, n + g, now)
 
 
+def note(m: Memory, i: int) -> None:
+    """Have formulas look again if they read something of subtask ``i``, which has changed."""
+    if among(m, at.B_READ, i):
+        m.s[at.LETTERS_STILL] = 0
+        m.s[at.BAN] = m.s[at.CLOCK]
+
+
 def group_done(m: Memory, i: int) -> bool:
     """Return whether any subtask of the pay group of ``i`` is done."""
     group = m.t[at.HEADS + i * at.COLUMNS + at.GROUP]
@@ -163,8 +170,7 @@ def set_done(m: Memory, i: int) -> None:
     if not group_done(m, i):
         m.s[at.DONE_WORK] += m.t[at.HEADS + i * at.COLUMNS + at.WORK]
     put(m, at.DONE, i)
-    if among(m, at.B_READ, i):
-        m.s[at.LETTERS_STILL] = 0
+    note(m, i)
     if among(m, at.B_FINAL, i):
         m.s[at.HURT] = 1
     flip(m, i, True)
@@ -174,8 +180,7 @@ def clear_done(m: Memory, i: int) -> None:
     """Take it back that subtask ``i`` is done."""
     drop(m, at.DONE, i)
     m.s[at.JUDGE] = m.s[at.CLOCK]
-    if among(m, at.B_READ, i):
-        m.s[at.LETTERS_STILL] = 0
+    note(m, i)
     if not group_done(m, i):
         m.s[at.DONE_WORK] -= m.t[at.HEADS + i * at.COLUMNS + at.WORK]
     flip(m, i, False)

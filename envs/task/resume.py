@@ -105,6 +105,7 @@ def _settle(m: Memory) -> None:
     """Work out all that follows from the state."""
     m.s[at.HURT] = m.s[at.STALE] = m.s[at.LATE] = 1
     m.s[at.LETTERS_STILL] = 0
+    m.s[at.BAN] = m.s[at.CLOCK]
     open_branches(m)
     kernel.close(m)
     m.x[0] = 0

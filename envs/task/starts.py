@@ -18,6 +18,7 @@ from stratagym.envs.task.nodes import (
     among,
     has,
     lowest,
+    note,
     open_branches,
     put,
     put_bit,
@@ -174,6 +175,10 @@ def refresh(m: Memory) -> None:
     words = words_of(m)
     m.s[at.STALE] = 0
     wake = at.FAR
+    if m.t[at.T_CONSTRAINTS] != 0:
+        if clock >= m.s[at.BAN]:
+            ban(m)
+        wake = m.s[at.BAN]
     for w in range(words):
         staff = ZERO
         for a in range(m.t[at.T_AGENTS]):
@@ -188,7 +193,9 @@ def refresh(m: Memory) -> None:
         can = staff & m.tb[at.B_ALL * words + w] & m.sb[at.MET * words + w] & m.sb[at.OPEN * words + w]
         can &= (FULL ^ done) | again
         can &= FULL ^ (m.sb[at.RUNNING * words + w] | m.sb[at.CLOSED * words + w])
-        can &= FULL ^ (m.sb[at.UNKNOWN * words + w] | m.sb[at.SPENT * words + w])
+        can &= FULL ^ (
+            m.sb[at.UNKNOWN * words + w] | m.sb[at.SPENT * words + w] | m.sb[at.BANNED * words + w]
+        )
         if m.s[at.DOOMED] != 0:
             can = ZERO
         look = can & m.tb[at.B_STOCKED * words + w]
@@ -203,7 +210,10 @@ def refresh(m: Memory) -> None:
             if hands(m, i) < m.t[at.HEADS + i * at.COLUMNS + at.AGENTS]:
                 can ^= look & (ZERO - look)
             look &= look - ONE
-        look = can & (m.tb[at.B_TIMED * words + w] | (again & m.tb[at.B_DEADLINE * words + w]))
+        look = m.tb[at.B_LAGGED * words + w] | (again & m.tb[at.B_DEADLINE * words + w])
+        if clock < m.t[at.T_RELEASED]:
+            look |= m.tb[at.B_RELEASED * words + w]
+        look &= can
         while look != ZERO:
             i = (w << 6) + lowest(look)
             verdict = timing(m, i)
@@ -212,10 +222,6 @@ def refresh(m: Memory) -> None:
             wake = min(wake, verdict >> 4)
             look &= look - ONE
         m.sb[at.ELIGIBLE * words + w] = can
-    if m.s[at.DOOMED] == 0:
-        for c in range(m.t[at.T_CONSTRAINTS]):
-            if risky(m, c):
-                wake = min(wake, forbid(m, c))
     m.s[at.WAKE] = wake
 
 
@@ -237,30 +243,30 @@ def before_ends(m: Memory, involved: int) -> int:
     return tick
 
 
-def forbid(m: Memory, c: int) -> int:
-    """Take out of the eligible set what one automaton in a risky state forbids.
-
-    Returns:
-        The next tick at which time alone may change that.
-    """
-    involved = m.t[dfa(m, c) + at.DFA_INVOLVED]
+def ban(m: Memory) -> None:
+    """Work out which starts the automata forbid, and from which tick on time alone may change that."""
     words = words_of(m)
-    anything = False
+    tick = at.FAR
     for w in range(words):
-        anything = anything or m.sb[at.ELIGIBLE * words + w] != ZERO
-    if not anything:
-        return at.FAR
-    bystander = fatal(m, c, -1)
-    for w in range(words):
-        look = m.sb[at.ELIGIBLE * words + w] & m.tb[involved * words + w]
-        if bystander:
-            m.sb[at.ELIGIBLE * words + w] = look
-        while look != ZERO:
-            i = (w << 6) + lowest(look)
-            look &= look - ONE
-            if fatal(m, c, i):
-                m.sb[at.ELIGIBLE * words + w] &= FULL ^ (ONE << u64(i & 63))
-    return before_ends(m, involved)
+        m.sb[at.BANNED * words + w] = ZERO
+    for c in range(m.t[at.T_CONSTRAINTS]):
+        if not risky(m, c):
+            continue
+        involved = m.t[dfa(m, c) + at.DFA_INVOLVED]
+        bystander = fatal(m, c, -1)
+        tick = min(tick, before_ends(m, involved))
+        for w in range(words):
+            look = m.tb[involved * words + w]
+            if bystander:
+                m.sb[at.BANNED * words + w] |= FULL ^ look
+            over = m.sb[at.DONE * words + w] & (FULL ^ m.tb[at.B_REPEATABLE * words + w])
+            look &= FULL ^ (m.sb[at.RUNNING * words + w] | m.sb[at.SPENT * words + w] | over)
+            while look != ZERO:
+                i = (w << 6) + lowest(look)
+                if fatal(m, c, i):
+                    m.sb[at.BANNED * words + w] |= look & (ZERO - look)
+                look &= look - ONE
+    m.s[at.BAN] = tick
 
 
 # ------------------------------------------------------------------ a start
@@ -302,12 +308,13 @@ def start(m: Memory, i: int, a: int) -> None:
     row = at.HEADS + i * at.COLUMNS
     q = at.S_HEADS + i * at.S_COLUMNS
     clock = m.s[at.CLOCK]
+    put(m, at.RUNNING, i)
     for k in range(m.t[row + at.TAKE_COUNT]):
         pair = m.t[row + at.TAKES] + 2 * k
         level = m.t[pair]
         left = m.s[m.t[at.Q_LEVELS] + level] - m.t[pair + 1]
         m.s[m.t[at.Q_LEVELS] + level] = left
-        if left < m.t[m.t[at.P_LEVELS] + m.t[at.T_LEVELS] + level]:
+        if left < m.t[m.t[at.P_LEVELS] + m.t[at.T_LEVELS] + level] and missed(m, level):
             m.s[at.HURT] = 1
     m.s[q + at.STARTS] += 1
     m.s[q + at.START] = clock
@@ -315,10 +322,9 @@ def start(m: Memory, i: int, a: int) -> None:
     m.s[at.NEXT] = min(m.s[at.NEXT], m.s[q + at.END])
     m.s[at.RUNS] += 1
     m.s[at.STALE] = 1
-    put(m, at.RUNNING, i)
     if among(m, at.B_READ, i):
         put(m, at.STARTED, i)
-        m.s[at.LETTERS_STILL] = 0
+    note(m, i)
     if m.s[q + at.STARTS] >= m.t[row + at.ATTEMPTS]:
         put(m, at.SPENT, i)
     if among(m, at.B_CHOSEN, i):
@@ -328,6 +334,19 @@ def start(m: Memory, i: int, a: int) -> None:
         m.sb[m.t[at.QB_CREW] + i * crew + w] = ZERO
     emit(m, at.E_START, i, a)
     attend(m, i, a)
+
+
+def missed(m: Memory, level: int) -> bool:
+    """Return whether something that neither runs nor is done asks for an item."""
+    words = words_of(m)
+    users = m.t[at.R_USERS] + level - m.t[at.T_RESOURCES]
+    for w in range(words):
+        if (
+            m.tb[users * words + w] & (FULL ^ (m.sb[at.RUNNING * words + w] | m.sb[at.DONE * words + w]))
+            != ZERO
+        ):
+            return True
+    return False
 
 
 def attend(m: Memory, i: int, a: int) -> None:
