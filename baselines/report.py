@@ -24,7 +24,12 @@ from stratagym.envs.task.graph import TaskGraph
 
 SUMMARY_SCHEMA = 1
 OVERALL = ("agent", "mean score", "95 % interval", "environments")
-COLUMNS = ("agent", "success", "ratio", "score", "95 % interval", "progress", "idle", "refused")
+SCORED = {
+    "makespan": ("ratio", "ratio"),
+    "reward": ("reward", "value"),
+    "tardiness": ("tardiness", "tardiness"),
+}
+"""By objective, the column that shows what is scored, and the figure of the summary that stands in it."""
 
 
 def instance_of(row: Row) -> str:
@@ -146,15 +151,22 @@ def span(value: dict[str, Any]) -> str:
     return "–" if value["low"] is None else f"[{value['low']:.3f}, {value['high']:.3f}]"
 
 
+def table_columns(summary: dict[str, Any], label: str) -> tuple[str, ...]:
+    """Return the heads of the table of one environment."""
+    scored, _ = SCORED[summary["environments"][label]["objective"]]
+    return ("agent", "success", scored, "score", "95 % interval", "progress", "idle", "refused")
+
+
 def table_rows(summary: dict[str, Any], label: str) -> list[tuple[str, ...]]:
-    """Return the cells under ``COLUMNS`` for one environment, one row an agent."""
+    """Return the cells under ``table_columns`` for one environment, one row an agent."""
+    _, scored = SCORED[summary["environments"][label]["objective"]]
     rows: list[tuple[str, ...]] = []
     for name, found in summary["environments"][label]["agents"].items():
         rows.append(
             (
                 name,
                 figure(found["success"]["mean"], 2),
-                figure(found["ratio"]["mean"]),
+                figure(found[scored]["mean"]),
                 figure(found["score"]["mean"]),
                 span(found["score"]),
                 figure(found["progress"]["mean"], 2),
@@ -209,7 +221,7 @@ def markdown(summary: dict[str, Any], pictures: Sequence[tuple[str, str]] = ()) 
     lines += _markdown_table(OVERALL, overall_rows(summary))
     for label in summary["environments"]:
         lines += ["", f"## {heading(summary, label)}", ""]
-        lines += _markdown_table(COLUMNS, table_rows(summary, label))
+        lines += _markdown_table(table_columns(summary, label), table_rows(summary, label))
     if pictures:
         lines += ["", "## Schedules", ""]
         for caption, path in pictures:
@@ -222,7 +234,7 @@ def print_table(console: Any, summary: dict[str, Any]) -> None:
     from rich.table import Table
 
     for label in summary["environments"]:
-        table = Table(*COLUMNS, title=heading(summary, label), title_justify="left")
+        table = Table(*table_columns(summary, label), title=heading(summary, label), title_justify="left")
         for row in table_rows(summary, label):
             table.add_row(*row)
         console.print(table)

@@ -408,6 +408,26 @@ def test_summary_scores_random_at_zero_and_the_reference_at_one(tea: str) -> Non
     assert summary["overall"]["optimal"]["mean"] == agents["optimal"]["score"]["mean"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "reward", "column", "cell"),
+    [
+        ({"goal": "b"}, None, "ratio", "1.000"),
+        ({}, None, "reward", "5.000"),
+        ({"goal": "b"}, "tardiness", "tardiness", "2.000"),
+    ],
+)
+def test_the_table_shows_what_is_scored(
+    tmp_path: Path, fields: dict[str, Any], reward: str | None, column: str, cell: str
+) -> None:
+    """Besides the score stands the ratio, the reward or the tardiness: whatever it is made of."""
+    subtasks = {"a": {"reward": 2}, "b": {"needs": "a", "reward": 3, "due": 0}}
+    path = tmp_path / "two.yaml"
+    path.write_text(yaml.safe_dump({"horizon": 9, "subtasks": subtasks, **fields}))
+    summary = report.summarise(evaluate([str(path)], ["greedy"], 1, reward=reward))
+    place = report.table_columns(summary, str(path)).index(column)
+    assert [row[place] for row in report.table_rows(summary, str(path))] == [cell, cell]
+
+
 def test_the_report_is_written_with_pictures(tea: str, tmp_path: Path) -> None:
     """summary.json, report.md and a chart of the best and of the worst schedule."""
     found = evaluate([tea], ["greedy", "optimal"], 2, out=tmp_path / "out")

@@ -150,6 +150,13 @@ def test_job_shops_of_the_literature(name: str, makespan: int) -> None:
     assert verify_schedule(graph, solution.schedule, "makespan", makespan) is None
 
 
+def test_a_task_is_solved_as_its_graph_is() -> None:
+    """A loaded task may be given itself."""
+    task = load_task({"subtasks": {"a": {"duration": 2}, "b": {"needs": "a"}}, "goal": "b"})
+    assert optimum(task) == optimum(task.graph)
+    assert optimum(task).value == 3
+
+
 def test_a_schedule_may_do_a_thing_twice() -> None:
     """Where one run cannot serve two successors in time, the optimum runs it again and is proved."""
     mapping = {

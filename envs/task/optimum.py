@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from stratagym.envs.task.bounds import Heads, heads, lower_bound, upper_bound_reward
+from stratagym.envs.task.document import Task
 from stratagym.envs.task.graph import TaskGraph
 from stratagym.envs.task.objectives import TOLERANCE, Answer, Effort, Problem
 from stratagym.envs.task.outlook import OBJECTIVES, Objective, Outlook, fading, read
@@ -74,7 +75,7 @@ class Solution:
 
 
 def optimum(
-    graph: TaskGraph,
+    task: Task | TaskGraph,
     objective: Objective | None = None,
     *,
     seed: int | None = None,
@@ -85,7 +86,7 @@ def optimum(
     """Compute the best value of a task in the abstract world.
 
     Args:
-        graph: the task.
+        task: a loaded task, or its graph.
         objective: ``makespan`` (the tick at which the goal holds; the default if there is a
             goal), ``reward`` (all that is paid by the horizon, or until the goal holds; the
             default without a goal) or ``tardiness`` (weighted, at the end of the episode).
@@ -103,6 +104,7 @@ def optimum(
     Raises:
         ValueError: if the objective does not fit the task.
     """
+    graph = task if isinstance(task, TaskGraph) else task.graph
     chosen = _choose(graph, objective)
     look = Outlook.of(graph, seed)
     is_open = seed is None and (graph.random or look is None)
