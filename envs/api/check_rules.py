@@ -97,7 +97,8 @@ def _replay_by_tick(env: Any, seed: int, moments: list[Moment], actions: list[An
     while not fine[-1].over:
         now = fine[-1]
         if k < len(actions) and moments[k].info["time"] == now.info["time"]:
-            found = difference(*_shared(now.obs, moments[k].obs), "obs")
+            mine, theirs = _shared(now.obs, moments[k].obs)
+            found = difference(mine, theirs, "obs")
             found = found or difference(now.info["action_mask"], moments[k].info["action_mask"], "mask")
             demand(found is None, f"{where}, tick {now.info['time']}: tick by tick {found}")
             fine.append(take(env, actions[k]))
@@ -107,7 +108,8 @@ def _replay_by_tick(env: Any, seed: int, moments: list[Moment], actions: list[An
     demand(k == len(actions), f"{where}: tick by tick it ended at {fine[-1].info['time']}, {k} actions in")
     for name, one, other in zip(Moment._fields, fine[-1], moments[-1], strict=True):
         if name in ("obs", "terminated", "truncated"):
-            found = difference(*(_shared(one, other) if name == "obs" else (one, other)), name)
+            mine, theirs = _shared(one, other) if name == "obs" else (one, other)
+            found = difference(mine, theirs, name)
             demand(found is None, f"{where}, at the end: tick by tick {found}")
     told = [[e for m in course for e in m.info["events"]] for course in (fine, moments)]
     demand(told[0] == told[1], f"{where}: the events differ: {told[0]} against {told[1]}")
