@@ -1,0 +1,251 @@
+"""What a body can see of its world: the only thing about it that agents get.
+
+Owns the shapes (``WorldView`` and one kind for each world), which agents, pictures and
+people read. Nothing in here is read from a state or decided: each world's ``look`` fills
+a view in, with fog and knowledge already applied, so that whatever stands in a view may
+be used.
+
+Numbers instead of names: *fixtures* and *things* have codes that index the view's
+``fixture_names`` and ``thing_names``; thing 0 is ``nothing`` (an empty cell, an empty
+hand), and -1 stands for "not known" wherever fog hides something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+UNKNOWN = -1
+"""Code of what fog hides, in ``fixtures``, ``things`` and hands."""
+
+NOTHING = 0
+"""Code of the thing that stands for none: an empty cell, an empty hand."""
+
+Facing = Literal["up", "down", "left", "right"]
+FACINGS: tuple[Facing, ...] = ("up", "down", "left", "right")
+"""Directions in the order of the four moving actions."""
+
+STEPS: tuple[tuple[int, int], ...] = ((0, -1), (0, 1), (-1, 0), (1, 0))
+"""(dx, dy) of each direction of ``FACINGS``; y grows downwards."""
+
+Codes = np.ndarray[Any, np.dtype[np.int16]]
+Cells = np.ndarray[Any, np.dtype[np.bool_]]
+Mask = np.ndarray[Any, np.dtype[np.int8]]
+Moment = Literal["start", "success", "failure", "undone"]
+MOMENTS: tuple[Moment, ...] = ("start", "success", "failure", "undone")
+"""When a rule changes the world; ``undone`` is spoiling or the event ``undo``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyView:
+    """One body: where it is and what it carries.
+
+    A body that the viewer does not see keeps its name, its pace and its latest message
+    (heard wherever it is); the rest is None, or empty.
+
+    Attributes:
+        name: of the agent whose body it is.
+        at: ``(x, y)`` of its cell, the number of its location, or its coordinates; None out
+            of sight.
+        facing: direction that it looks to; None where there is none.
+        hand: code of the thing in its hand, 0 for an empty one; None without hands.
+        stock: what it owns, by item; empty where stock is common to all.
+        pace: ticks that one of its moves takes.
+        down: whether it is out of the game for good.
+        message: its latest word, None before the first.
+        vitals: by name (``health`` is among them), empty where there are none.
+        ready: whether it can do something at this moment (it is neither attending to a
+            subtask nor still on a move).
+    """
+
+    name: str
+    at: Any
+    facing: Facing | None = None
+    hand: int | None = None
+    stock: Mapping[str, int] = field(default_factory=dict)
+    pace: int = 1
+    down: bool = False
+    message: int | None = None
+    vitals: Mapping[str, int] = field(default_factory=dict)
+    ready: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectView:
+    """What a moment of a run changes, as codes; None where it stays as it is.
+
+    ``fixture`` and ``thing`` are the site's, ``hand`` is that of the body that started.
+    """
+
+    fixture: int | None = None
+    thing: int | None = None
+    hand: int | None = None
+    restore: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleView:
+    """One way to attempt a subtask: where, on what, with what.
+
+    A set of codes lists what fits; None means that anything does. A ``thing`` or ``hand``
+    of ``{0}`` asks for none.
+
+    Attributes:
+        action: number of the action that attempts it.
+        at: fixtures of the target cell (or location).
+        thing: things that may lie there.
+        hand: things that may be in the body's hand.
+        near: fixtures each of which must be within one cell of the body.
+        effects: what the moments of a run change; a moment that changes nothing is absent.
+    """
+
+    action: int
+    at: frozenset[int] | None = None
+    thing: frozenset[int] | None = None
+    hand: frozenset[int] | None = None
+    near: tuple[int, ...] = ()
+    effects: Mapping[Moment, EffectView] = field(default_factory=dict)
+
+
+Rules = Mapping[int, tuple[RuleView, ...]]
+"""Subtask -> the ways to attempt it, in order; empty where the rules are not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldView:
+    """What every world shows.
+
+    Attributes:
+        kind: ``grid``, ``places`` or ``plane``.
+        time: the clock in ticks.
+        actions: names of the actions, the last is ``wait``; empty where actions are not
+            numbered (``plane``).
+        mask: ``[A, actions]`` int8, 1 where the world and the graph would accept the action;
+            rows of other agents than the viewer are 0 but for ``wait``.
+        bodies: one for each agent, by its index.
+        viewer: index of the agent whose view this is; None for the controller of all, who
+            sees what any body sees.
+    """
+
+    kind: str
+    time: int
+    actions: tuple[str, ...]
+    mask: Mask
+    bodies: tuple[BodyView, ...]
+    viewer: int | None = None
+
+    def action(self, name: str) -> int:
+        """Return the number of an action.
+
+        Raises:
+            ValueError: if there is none of this name.
+        """
+        return self.actions.index(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridView(WorldView):
+    """A map of cells. Cell (x, y) is entry ``[y, x]`` of every array; (0, 0) is the upper left.
+
+    Actions ``0..3`` move up, down, left and right (``FACINGS``, ``STEPS``). A body moves one
+    cell; into something that it cannot enter it only turns. The *target* of ``carry`` and of
+    a verb is the cell in front of the body (``reach == "front"``) or its own (``"here"``).
+
+    Attributes:
+        fixtures: ``[H, W]`` int16 codes into ``fixture_names``; -1 unknown.
+        things: ``[H, W]`` int16 codes into ``thing_names``, 0 for nothing; -1 unknown.
+        fixture_names: by code.
+        thing_names: by code; entry 0 is ``nothing``.
+        solid: codes of the fixtures that no body can enter (other bodies are in the way too).
+        holds: codes of the fixtures on which a thing can be put.
+        portable: codes of the things that can be carried.
+        moving: codes of the things that move by themselves.
+        reach: ``front`` or ``here``.
+        hands: whether a body has a hand.
+        busy: cells ``(x, y)`` in sight where a run is going on: nothing can be attempted
+            there, nor put down, nor taken away.
+        runs: subtask -> cell of its latest run, for the runs in sight that are under way.
+        rules: see ``Rules``.
+        radius: how far a body sees in every direction (a square), 0 for everything.
+    """
+
+    fixtures: Codes
+    things: Codes
+    fixture_names: tuple[str, ...]
+    thing_names: tuple[str, ...]
+    solid: frozenset[int]
+    holds: frozenset[int]
+    portable: frozenset[int] = frozenset()
+    moving: frozenset[int] = frozenset()
+    reach: Literal["front", "here"]
+    hands: bool = False
+    busy: frozenset[tuple[int, int]] = frozenset()
+    runs: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    rules: Rules = field(default_factory=dict)
+    radius: int = 0
+
+    @property
+    def width(self) -> int:
+        """Columns of the map."""
+        return int(self.fixtures.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Rows of the map."""
+        return int(self.fixtures.shape[0])
+
+    def free(self) -> Cells:
+        """Return ``[H, W]`` where a body could stand, other bodies left aside; unknown cells are not free."""
+        free: Cells = ~np.isin(self.fixtures, [*self.solid, UNKNOWN])
+        return free
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacesView(WorldView):
+    """Locations and the ways between them; a body's ``at`` is the number of its location.
+
+    Attributes:
+        locations: names by number.
+        travel: ``[L, L]`` int16 ticks from one location to another, -1 where there is no way.
+        fixtures: ``[L]`` for each location the codes of its fixtures, -1 among them where not known.
+        things: ``[L]`` for each location the codes of the things there.
+        fixture_names: by code.
+        thing_names: by code; entry 0 is ``nothing``.
+        hours: ``[L]`` opening hours ``(from, to)`` in ticks, None for always open.
+        departures: (from, to) -> the ticks at which one can leave, where not at all times.
+        rules: see ``Rules``.
+    """
+
+    locations: tuple[str, ...]
+    travel: Codes
+    fixtures: tuple[tuple[int, ...], ...] = ()
+    things: tuple[tuple[int, ...], ...] = ()
+    fixture_names: tuple[str, ...] = ()
+    thing_names: tuple[str, ...] = ()
+    hours: tuple[tuple[int, int] | None, ...] = ()
+    departures: Mapping[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
+    rules: Rules = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaneView(WorldView):
+    """A plane with bodies that are steered; lengths in metres, times in ticks.
+
+    Attributes:
+        positions: ``[bodies, 2]`` float32.
+        velocities: ``[bodies, 2]`` float32, metres a tick.
+        cable: ``[points, 2]`` float32, from the fixed end on; empty without a cable.
+        clips: ``[clips, 2]`` float32.
+        limits: by name, such as the greatest acceleration and speed, and the size of the plane.
+        rules: see ``Rules``.
+    """
+
+    positions: np.ndarray[Any, np.dtype[np.float32]]
+    velocities: np.ndarray[Any, np.dtype[np.float32]]
+    cable: np.ndarray[Any, np.dtype[np.float32]]
+    clips: np.ndarray[Any, np.dtype[np.float32]]
+    limits: Mapping[str, float] = field(default_factory=dict)
+    rules: Rules = field(default_factory=dict)
