@@ -1,13 +1,16 @@
-"""What an agent is, and the trace that every agent of this package keeps.
+"""What an agent is, what its levels say to each other, and the trace that it keeps.
 
 Owns the ``Agent`` protocol, which anyone's agent can meet without importing
-anything, and ``Traced``, the notebook behind ``trace()``. It decides nothing.
+anything; the protocols of the levels that ``hierarchy`` joins (planner, skill, memory,
+critic) with the small values that pass between them; and ``Traced``, the notebook behind
+``trace()``. It decides nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -25,7 +28,9 @@ class Agent(Protocol):
     """What the evaluation asks of an agent.
 
     An agent may also have ``trace() -> list[dict]``; it is drained after each ``act``
-    and must hold plain values that JSON can write.
+    and must hold plain values that JSON can write. One whose answers are the world's own actions,
+    not subtasks, says so by an attribute ``primitive = True``; the others are planners, which
+    play in a world under a ``hierarchy.HierarchicalAgent``.
     """
 
     def reset(self, seed: int) -> None:
@@ -72,3 +77,204 @@ class Traced:
 def label(names: Sequence[str | None], subtask: int) -> str:
     """Return the name of a subtask, or its number where the name is not known."""
     return names[subtask] or f"?{subtask}"
+
+
+# ------------------------------------------------------------------ levels
+
+Planner = Agent
+"""What is to be done next: an agent that answers with subtasks. In a world it gets an
+``Observation`` whose mask and task are cut down to what the bodies could begin now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a body is asked to bring about: the word that the levels talk in.
+
+    Attributes:
+        subtask: the subtask to start, or the one that this goal serves.
+        crew: the bodies that start it together; None where it is not known who joins (one
+            who decides for itself alone stands ready and asks at every tick).
+        kind: ``do``: start the subtask. ``bring``: put ``thing`` where body ``whom`` can take it.
+            ``give``: let body ``whom`` have a unit of the item ``thing``.
+        thing: name of the thing or item, "" for ``do``.
+        whom: the body that waits for it, -1 for ``do``.
+    """
+
+    subtask: int
+    crew: tuple[int, ...] | None
+    kind: Literal["do", "bring", "give"] = "do"
+    thing: str = ""
+    whom: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """Whether a goal can be taken up by a body now: the start condition of a skill, answered.
+
+    Attributes:
+        possible: whether the skill can begin.
+        reason: if not, why; if something must be done first, what.
+        ticks: ticks until the attempt, as far as can be told (0 if not possible).
+        first: a goal that must be reached before, by ``helper`` (by the body itself if None).
+        helper: the body that ``first`` is for.
+    """
+
+    possible: bool
+    reason: str = ""
+    ticks: int = 0
+    first: Goal | None = None
+    helper: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One body with a goal at one moment: what a skill is asked about.
+
+    Attributes:
+        memory: what is known in this body's lane; ``memory.observation`` is the latest.
+        body: index of the body.
+        goal: what it pursues; None if nothing (it makes room for others).
+        since: tick at which the goal was taken up.
+    """
+
+    memory: Memory
+    body: int
+    goal: Goal | None
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a skill does with a body now, and whether it stops: policy and stop condition.
+
+    Attributes:
+        action: number of the world's action, or the vector of a continuous one.
+        stop: ``""`` while the skill goes on; ``attempt``: this action asks for the subtask to be
+            started, what comes of it is seen next; ``reached``: the goal (of ``bring`` and
+            ``give``) has come about; ``failed``: it cannot be reached any more.
+        reason: a phrase for the trace.
+    """
+
+    action: int | Sequence[float]
+    stop: Literal["", "attempt", "reached", "failed"] = ""
+    reason: str = ""
+
+
+class Memory(Protocol):
+    """What one lane's agent knows of its episode: the latest observation and what was seen before.
+
+    Attributes:
+        observation: the latest, its ``world`` completed by what was seen before (fog).
+        cache: what skills have worked out of it, by name; a memory drops what has become
+            stale. It speeds up and decides nothing.
+    """
+
+    observation: Observation
+    cache: dict[Any, Any]
+
+    def reset(self, seed: int) -> None:
+        """Forget the episode."""
+
+    def update(self, observation: Observation) -> None:
+        """Take in what is seen now."""
+
+    def known(self) -> Mapping[str, Any]:
+        """Return a short account for the trace, in values that JSON can write."""
+
+
+class Skill(Protocol):
+    """What bodies of one kind of world can do: options with goals as their arguments.
+
+    A skill keeps no state of its own: all it knows is in the memories, all that it is to do in
+    the goals, so that one object serves every lane.
+    """
+
+    def start(self, memory: Memory, body: int, goal: Goal) -> Prospect:
+        """Tell whether the body could pursue the goal now (the start condition)."""
+
+    def act(self, cases: Sequence[Case]) -> Sequence[Move]:
+        """Return one move per case (policy and stop condition).
+
+        Args:
+            cases: of any number of lanes; those of one lane share one memory, and all its ready
+                bodies are among them, so that they can make room for each other.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an option ended.
+
+    Attributes:
+        status: ``success``, ``failure``, or ``dropped`` (given up for something else).
+        reason: in words.
+        elapsed: ticks since it was taken up.
+    """
+
+    status: Literal["success", "failure", "dropped"]
+    reason: str
+    elapsed: int
+
+
+class Critic(Protocol):
+    """Judges what has come of an option and says why it failed."""
+
+    def judge(self, case: Case, before: Observation, move: Move | None) -> Outcome | None:
+        """Return the outcome, or None while the option goes on.
+
+        Args:
+            case: the option, with what is known now.
+            before: what was observed when it was taken up.
+            move: the option's latest move, None before the first.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One start of a plan: which subtask, by whom, at which tick if all goes as expected."""
+
+    subtask: int
+    crew: tuple[int, ...]
+    tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be started from now on, in order.
+
+    Attributes:
+        steps: in the order of their starts.
+        made: tick at which it was made.
+        end: tick at which all should be over; None if it was not played out.
+        reason: why it was made, with the planner's own words.
+    """
+
+    steps: tuple[PlanStep, ...]
+    made: int
+    end: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One option taken up by one body: a row of the trace.
+
+    Attributes:
+        number: counts the lane's decisions from 0.
+        time: tick at which it was made.
+        body: name of the agent.
+        known: what was known (see ``Memory.known``).
+        plan: names of the planned subtasks from here on, with their ticks.
+        choice: what was chosen, in words.
+        reason: why.
+        outcome: how it ended; None while it is under way.
+    """
+
+    number: int
+    time: int
+    body: str
+    known: Mapping[str, Any]
+    plan: Sequence[tuple[str, int]]
+    choice: str
+    reason: str
+    outcome: Outcome | None = None
