@@ -27,15 +27,16 @@ def events_of(sim: Simulator, happened: list[Any]) -> list[tuple[int, str, str]]
 def naive_events(naive: Reference, hidden: set[str]) -> list[tuple[int, str, str]]:
     """Return the reference's events; what closes before it appears is not told.
 
-    Of two events that let a subtask appear the later counts, so only that one is told.
+    Of several events that let a subtask appear the last counts, so only that one is told.
     """
     events = [e[:3] for e in naive.events]
-    last = {name: tick for tick, kind, name in sorted(events) if kind == "appear" and name not in hidden}
-    return sorted(
+    shown = {name: tick for tick, kind, name in sorted(events) if kind == "appear" and name not in hidden}
+    told = [
         (tick, kind, name)
         for tick, kind, name in events
-        if not (kind == "close" and name in hidden) and not (kind == "appear" and last.get(name) != tick)
-    )
+        if kind != "appear" and not (kind == "close" and (name in hidden or tick < shown.get(name, 0)))
+    ]
+    return sorted(told + [(tick, "appear", name) for name, tick in shown.items()])
 
 
 def compare(sim: Simulator, naive: Reference) -> None:

@@ -89,7 +89,11 @@ def read_letters(m: Memory) -> None:
             still = 0
     words = words_of(m)
     for w in range(words):
-        m.sb[at.STARTED * words + w] = ZERO
+        if m.sb[at.STARTED * words + w] != ZERO:
+            # What was forbidden beside these starts may be allowed now.
+            m.s[at.STALE] = 1
+            m.s[at.BAN] = m.s[at.CLOCK]
+            m.sb[at.STARTED * words + w] = ZERO
     m.s[at.LETTERS_STILL] = still
 
 

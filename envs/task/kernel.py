@@ -304,8 +304,8 @@ def bring(m: Memory) -> None:
         changed = close(m) or changed
         plan_judge(m)
         if changed:
-            # What was undone, closed or opened can lift a shield, which is judged at the next tick.
-            m.s[at.JUDGE] = min(m.s[at.JUDGE], clock + 1)
+            # What was undone, closed or opened can lift a shield, which is judged the next time.
+            m.s[at.JUDGE] = clock
     plan_next(m)
 
 
@@ -319,6 +319,13 @@ def tick(m: Memory) -> None:
         read_letters(m)
     if m.s[at.CLOCK] >= m.s[at.WAKE]:
         m.s[at.STALE] = 1
+
+
+def stand(m: Memory) -> None:
+    """Judge spoiling and closing again where the clock has stood still."""
+    if m.s[at.JUDGE] <= m.s[at.CLOCK]:
+        m.s[at.STALE] = 1
+        bring(m)
 
 
 def advance(m: Memory) -> None:
@@ -441,8 +448,11 @@ def lateness(m: Memory, d: int) -> int:
         if tick_of >= 0:
             first = min(first, tick_of)
     if first >= at.FAR:
-        if m.s[at.OVER] == 0 or spared(m, m.t[m.t[record + at.DUE_MEMBERS]]):
+        if m.s[at.OVER] == 0:
             return 0
+        for k in range(m.t[record + at.DUE_COUNT]):
+            if spared(m, m.t[m.t[record + at.DUE_MEMBERS] + k]):
+                return 0
         first = m.t[at.T_HORIZON]
     return max(0, first - due)
 
@@ -490,7 +500,9 @@ def step_lane(m: Memory, spare: Memory, before: Memory, actions: Ints, mode: int
     m.s[at.BEFORE] = m.s[at.CLOCK]
     if mode == EVENT_CLOCK:
         copy_lane(m, before)
-    if not serve(m, actions):
+    if serve(m, actions):
+        stand(m)
+    else:
         tick(m)
     judge(m, spare)
     if mode == DECISION_CLOCK:
