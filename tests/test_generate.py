@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from replaying import replay
-from stratagym.envs.domains import graph
+from stratagym.envs.domains import mining, playground
 from stratagym.envs.domains.graph import SETS, source
 from stratagym.envs.domains.sources import data_beside
 from stratagym.envs.task.extend import depth_width, extend_depth, extend_width, levels, predecessors
@@ -23,7 +23,7 @@ EVERYTHING: dict[str, Any] = {
     "agents": 3, "skills": 2, "joint": 0.3, "modes": 0.3, "drawn": 0.3, "dispatched": 0.4,
     "distractors": 3, "not_share": 0.5, "events": 6, "constraints": 2,
 }  # fmt: skip
-GRAPH = data_beside(graph.__file__)
+PLAYGROUND, MINING = data_beside(playground.__file__), data_beside(mining.__file__)
 
 
 def test_a_task_is_a_function_of_knobs_and_seed() -> None:
@@ -213,7 +213,7 @@ def test_the_list_scheduler_respects_capacity_agents_and_order() -> None:
 @pytest.mark.parametrize("name", ["D1", "D2", "D3", "D4"])
 def test_playground_graphs_follow_the_published_numbers(name: str) -> None:
     """Layer sizes, rewards, distractors, attempts and budget of 40 graphs are the published ones."""
-    numbers = GRAPH["playground"]["sets"][name]
+    numbers = PLAYGROUND["sets"][name]
     sizes = [a + b for a, b in zip(numbers["subtasks"], numbers["distractors"], strict=True)]
     false = sum(numbers["distractors"])
     for index in range(40):
@@ -248,7 +248,7 @@ def test_stored_like_graphs_have_as_many_negations_as_the_stored_ones() -> None:
 
 def test_mining_graphs_hold_each_subtask_as_often_as_the_stored_ones() -> None:
     """Over 1,000 sub-graphs each frequency is within 5 percent points; the whole has 26, the mean 19."""
-    table = GRAPH["mining"]["subtasks"]
+    table = MINING["subtasks"]
     tasks = [source(set="mining", instances=1000).mapping(i) for i in range(1000)]
     for name, facts in table.items():
         share = np.mean([name in task["subtasks"] for task in tasks])

@@ -30,17 +30,20 @@ class TaskSource:
         count: how many tasks there are.
         mapping: index -> the task as a mapping (pure: the same index, the same task).
         family: stable name of all that share one padded shape (``cooking/medium``).
+        scene: index -> where the task is played, as a mapping (pure, too); None in the
+            abstract world.
     """
 
     key: str
     count: int
     mapping: Callable[[int], Mapping[str, Any]]
     family: str
+    scene: Callable[[int], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
 class Domain:
-    """One domain in the abstract world (worlds join with their issue).
+    """One domain: tasks, and the scenes where they are played if it has a world.
 
     Attributes:
         name: CamelCase; the id is ``stratagym/{name}-v0``.

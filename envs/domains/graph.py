@@ -41,7 +41,8 @@ def source(
     Raises:
         ValueError: if an option has a wrong value, or the knobs contradict each other.
     """
-    from stratagym.envs.domains.playground import mining, playground
+    from stratagym.envs.domains import mining, playground, subtask_graphs
+    from stratagym.envs.domains.subtask_graphs import Walks
     from stratagym.envs.task.generate import generate
     from stratagym.envs.task.knobs import Knobs, knob_names
 
@@ -50,17 +51,19 @@ def source(
         one_of("set", set, SETS)
         if knobs:
             raise ValueError("knobs: a published set has none")
-        data, drawn = data_beside(__file__), costs == "drawn"
+        walks = data_beside(__file__)["steps"]
+        drawn = costs == "drawn"
 
         def draw(seed: int, size: Size) -> dict[str, Any]:
             name, _, kind = set.partition(" ")
+            stored = kind == "stored"
             if name == "mining":
-                return mining(data, seed, drawn, stored=kind == "stored", whole=kind == "whole")
-            return playground(data, name, seed, drawn, stored=kind == "stored")
+                data, steps = data_beside(mining.__file__), Walks(walks["mining"], drawn)
+                return subtask_graphs.mining(data, seed, stored=stored, whole=kind == "whole", walks=steps)
+            data, steps = data_beside(playground.__file__), Walks(walks["playground"], drawn)
+            return subtask_graphs.playground(data, name, seed, stored=stored, walks=steps)
 
-        found = procedural("graph", draw, size, split, instances)
-        family = f"graph/{set.replace(' ', '-')}" + ("/drawn" if drawn else "")
-        return TaskSource(f"{family}/{split}", found.count, found.mapping, family)
+        return procedural("graph", draw, size, split, instances, "drawn" if drawn else "", published=set)
     if costs != "fixed":
         raise ValueError("costs: only with set; the generator has the knob drawn")
     for name in knobs or {}:

@@ -53,6 +53,9 @@ def procedural(
     split: Split,
     instances: int | None,
     variant: str = "",
+    *,
+    scene: Callable[[int, Size], Mapping[str, Any]] | None = None,
+    published: str | None = None,
 ) -> TaskSource:
     """Return a family of drawn tasks as a source.
 
@@ -63,6 +66,8 @@ def procedural(
         split: one of ``SPLITS``.
         instances: how many instances; None for as many as are certified.
         variant: what else tells this family apart (options that are not the default).
+        scene: (instance seed, size) -> the scene of the instance; None in the abstract world.
+        published: name of a set of the literature, which takes the place of the size.
 
     Raises:
         ValueError: if an option is none of its choices.
@@ -73,12 +78,14 @@ def procedural(
     at_least("instances", count, 1)
     if count > SPLIT_STRIDE:
         raise ValueError(f"instances: {count} is more than the {SPLIT_STRIDE} that a split holds")
-    family = f"{name}/{size}" + (f"/{variant}" if variant else "")
+    kind = published.replace(" ", "-") if published else size
+    family = f"{name}/{kind}" + (f"/{variant}" if variant else "")
     return TaskSource(
         key=f"{family}/{split}",
         count=count,
         mapping=lambda index: draw(instance_seed(split, index), size),
         family=family,
+        scene=None if scene is None else lambda index: scene(instance_seed(split, index), size),
     )
 
 
