@@ -78,12 +78,15 @@ class EffectView:
     """What a moment of a run changes, as codes; None where it stays as it is.
 
     ``fixture`` and ``thing`` are the site's, ``hand`` is that of the body that started.
+    ``restore`` says how much of its vitals that body regains, ``turn`` what each thing of a kind
+    becomes, wherever it lies or is held.
     """
 
     fixture: int | None = None
     thing: int | None = None
     hand: int | None = None
     restore: Mapping[str, int] = field(default_factory=dict)
+    turn: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,8 @@ class RuleView:
         at: fixtures of the target cell (or location).
         thing: things that may lie there.
         hand: things that may be in the body's hand.
-        near: fixtures each of which must be within one cell of the body.
+        near: sets of fixtures; of each, one must be within one cell of the body (or at its
+            location).
         effects: what the moments of a run change; a moment that changes nothing is absent.
     """
 
@@ -106,7 +110,7 @@ class RuleView:
     at: frozenset[int] | None = None
     thing: frozenset[int] | None = None
     hand: frozenset[int] | None = None
-    near: tuple[int, ...] = ()
+    near: tuple[frozenset[int], ...] = ()
     effects: Mapping[Moment, EffectView] = field(default_factory=dict)
 
 
@@ -159,15 +163,18 @@ class GridView(WorldView):
         things: ``[H, W]`` int16 codes into ``thing_names``, 0 for nothing; -1 unknown.
         fixture_names: by code.
         thing_names: by code; entry 0 is ``nothing``.
-        solid: codes of the fixtures that no body can enter (other bodies are in the way too).
-        holds: codes of the fixtures on which a thing can be put.
+        fixture_looks: what each fixture looks like (its own name unless the scene says other).
+        thing_looks: what each thing looks like.
+        solid: codes of the fixtures that no body can enter.
+        obstacles: codes of the things that no body can enter (other bodies are in the way too).
+        holds: codes of the fixtures on which a thing can be put, and from which it can be taken.
+        swallows: codes of the fixtures in which what is put is gone.
         portable: codes of the things that can be carried.
         moving: codes of the things that move by themselves.
         reach: ``front`` or ``here``.
         hands: whether a body has a hand.
-        busy: cells ``(x, y)`` in sight where a run is going on: nothing can be attempted
-            there, nor put down, nor taken away.
-        runs: subtask -> cell of its latest run, for the runs in sight that are under way.
+        busy: cell ``(x, y)`` in sight where a run is going on -> its subtask (-1 under
+            ``none``): nothing can be attempted there, nor put down, nor taken away.
         rules: see ``Rules``.
         radius: how far a body sees in every direction (a square), 0 for everything.
     """
@@ -176,14 +183,17 @@ class GridView(WorldView):
     things: Codes
     fixture_names: tuple[str, ...]
     thing_names: tuple[str, ...]
+    fixture_looks: tuple[str, ...]
+    thing_looks: tuple[str, ...]
     solid: frozenset[int]
+    obstacles: frozenset[int] = frozenset()
     holds: frozenset[int]
+    swallows: frozenset[int] = frozenset()
     portable: frozenset[int] = frozenset()
     moving: frozenset[int] = frozenset()
     reach: Literal["front", "here"]
     hands: bool = False
-    busy: frozenset[tuple[int, int]] = frozenset()
-    runs: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    busy: Mapping[tuple[int, int], int] = field(default_factory=dict)
     rules: Rules = field(default_factory=dict)
     radius: int = 0
 
@@ -200,6 +210,7 @@ class GridView(WorldView):
     def free(self) -> Cells:
         """Return ``[H, W]`` where a body could stand, other bodies left aside; unknown cells are not free."""
         free: Cells = ~np.isin(self.fixtures, [*self.solid, UNKNOWN])
+        free &= ~np.isin(self.things, [*self.obstacles])
         return free
 
 
