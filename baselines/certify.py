@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from stratagym.envs.certificates import FOLDER, file_of, pack
+from stratagym.envs.certificates import FOLDER, file_of, pack, pack_dims
 from stratagym.envs.domains.domain import SIZES, SPLITS
 from stratagym.envs.registry import find_domains, source_of
 from stratagym.envs.task.compile import dims_of
@@ -109,7 +109,7 @@ def certify(
     return {
         "family": sources["train"].family,
         "objective": "makespan",
-        "dims": dims._asdict(),
+        "dims": pack_dims(dims),
         "moves": moves,
         "shapes": shapes,
         "kept": kept,

@@ -13,7 +13,7 @@ from typing import Any
 
 from stratagym.envs.domains.domain import TaskSource
 from stratagym.envs.step import Certificate
-from stratagym.envs.task.layout import Dims
+from stratagym.envs.task.layout import Dims, fixed_lengths
 from stratagym.envs.task.reference import Reference
 
 FOLDER = Path(__file__).with_name("domains") / "certificates"
@@ -44,7 +44,7 @@ def certificate_of(source: TaskSource) -> Certificate | None:
     if len(rows) < source.count:
         return None
     return Certificate(
-        dims=Dims(**content["dims"]),
+        dims=unpack_dims(content["dims"]),
         moves={clock: (tuple(names), tuple(state)) for clock, (names, state) in content["moves"].items()},
         shapes={level: {k: tuple(v) for k, v in parts.items()} for level, parts in content["shapes"].items()},
         kept={level: _unpack(runs) for level, runs in content["kept"].items()},
@@ -52,6 +52,27 @@ def certificate_of(source: TaskSource) -> Certificate | None:
             Reference(content["objective"], value, bound, kind) for _, value, bound, kind in rows
         ),
     )
+
+
+def pack_dims(dims: Dims) -> dict[str, int]:
+    """Return a padded shape as it is written.
+
+    Of the lengths of rows only that of the lists of a task (``lists``, ``sets``) stands in the file:
+    what the layout puts before them, and what a world adds, follows from the rest.
+    """
+    numbers, rows = fixed_lengths(dims.subtasks)
+    sizes = {name: value for name, value in dims._asdict().items() if name not in _LENGTHS}
+    return {**sizes, "lists": dims.ints - numbers, "sets": dims.rows - rows}
+
+
+def unpack_dims(written: dict[str, int]) -> Dims:
+    """Return the padded shape that ``pack_dims`` has written, for the present layout."""
+    numbers, rows = fixed_lengths(written["subtasks"])
+    sizes = {name: value for name, value in written.items() if name not in ("lists", "sets")}
+    return Dims(**sizes, ints=numbers + written["lists"], rows=rows + written["sets"])
+
+
+_LENGTHS = ("ints", "rows", "world_ints", "world_state", "world_rows")
 
 
 def _unpack(runs: list[list[int]]) -> tuple[int, ...]:

@@ -22,9 +22,12 @@ import math
 
 Word = int
 """An unsigned 64-bit integer."""
-DURATION, SUCCESS, EVENT, ORDER, INSTANCE = 0, 1, 2, 3, 4
+DURATION, SUCCESS, EVENT, ORDER, INSTANCE, WORLD = 0, 1, 2, 3, 4, 5
 """Kinds of draws. The page names the first three; ``ORDER`` shuffles the subtasks
-under ``knowledge="none"``, ``INSTANCE`` picks the task of a family."""
+under ``knowledge="none"``, ``INSTANCE`` picks the task of a family. ``WORLD`` is a world's
+own: a number that the world gives to what it draws for (a thing, an event of the place)
+stands in place of the subtask, and the tick (0 for what is drawn at reset) in place of the
+attempt, so that it is the same however the clock is cut into steps."""
 
 G, A, B = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 WORD = 0xFFFFFFFFFFFFFFFF

@@ -1,13 +1,14 @@
 """The transition of tasks in worlds: a bank of tasks, and how an episode of a lane begins.
 
-Owns ``Model`` (what can be played: tasks of one padded shape, each with its horizon and
-its reference) and the choice of a task by the seed. The rules of a step are the
-kernel's; in the abstract world there is nothing to add to them.
+Owns ``Model`` (what can be played: tasks of one padded shape, each with its scene, its
+horizon and its reference) and the choice of a task by the seed. The rules of a step are
+the kernel's; how a world joins them is said in ``worlds.base``.
 """
 
 from __future__ import annotations
 
 import math
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,7 @@ from stratagym.envs.task.reference import Reference, reference_of
 from stratagym.envs.task.spec import Task, load_task
 from stratagym.envs.task.starts import below
 from stratagym.envs.task.view import Knowledge
+from stratagym.envs.worlds.base import Room, Scene
 
 NO_REFERENCE_HORIZON = 100
 """Ticks of a registered task without a horizon whose reference says nothing about time."""
@@ -46,6 +48,7 @@ class Certificate:
         shapes: by knowledge, the largest shape of each static part of the flat view.
         kept: by knowledge, positions of the static numbers that differ within the family.
         references: index of the task -> its reference, of this split.
+        sizes: padded sizes of all its scenes, in every split; None in the abstract world.
     """
 
     dims: at.Dims
@@ -53,6 +56,7 @@ class Certificate:
     shapes: Mapping[Knowledge, Mapping[str, tuple[int, ...]]]
     kept: Mapping[Knowledge, tuple[int, ...]]
     references: tuple[Reference, ...]
+    sizes: tuple[int, ...] | None = None
 
 
 class Model:
@@ -63,7 +67,10 @@ class Model:
         count: how many tasks.
         mapping: index -> the task as a mapping or a loaded ``Task``.
         certificate: index-aligned facts; left out, they are worked out when needed.
-        default_horizon: whether a task without a horizon gets twice its reference.
+        scene: index -> where the task is played, as a mapping or a loaded scene; None for the
+            abstract world.
+        default_horizon: whether a task without a horizon gets twice its reference. In a world it
+            always gets one.
         recipe: arguments of ``registry.model_of`` that lead to an equal model; it is what
             is pickled.
     """
@@ -75,14 +82,17 @@ class Model:
         mapping: Callable[[int], Mapping[str, Any] | Task],
         certificate: Certificate | None = None,
         *,
+        scene: Callable[[int], Mapping[str, Any] | Scene] | None = None,
         default_horizon: bool = True,
         recipe: Mapping[str, Any] | None = None,
     ) -> None:
         self.key, self.count = key, count
         self.recipe = recipe
         self.certificate = certificate
-        self._mapping = mapping
-        self._default_horizon = default_horizon
+        self._mapping, self._scene = mapping, scene
+        self._default_horizon = default_horizon or scene is not None
+        self._scenes: dict[int, Scene] = {}
+        self._bare: dict[int, list[int]] = {}
         self._loaded: dict[int, Task] = {}
         self._tasks: dict[int, Task] = {}
         self._rows: dict[int, tuple[list[int], list[int]]] = {}
@@ -106,7 +116,7 @@ class Model:
             source = self._mapping(index)
             task = source if isinstance(source, Task) else load_task(source)
             name = next((s.name for s in task.graph.subtasks if s.duration.kind == "world"), None)
-            if name is not None:
+            if name is not None and self._scene is None:
                 raise ModelError(
                     f"task {task.name!r}: subtasks.{name}.duration is 'world', but no world would ever "
                     "report its end here; give it ticks, or play it in a world"
@@ -127,11 +137,72 @@ class Model:
         """Return the graph of a task."""
         return self.task(index).graph
 
+    def scene(self, index: int) -> Scene | None:
+        """Return where a task is played; None in the abstract world.
+
+        Raises:
+            ModelError: if it is of another world than the first.
+            TaskError: if the scene is refused.
+        """
+        if self._scene is None:
+            return None
+        if index not in self._scenes:
+            source = self._scene(index)
+            if isinstance(source, Mapping):
+                from stratagym.envs.worlds.scene import load_scene
+
+                source = load_scene(source, self.loaded(index))
+            self._scenes[index] = source
+        return self._scenes[index]
+
+    def scenes(self) -> list[Scene]:
+        """Return the scenes of all tasks; none in the abstract world."""
+        found = [self.scene(k) for k in range(self.count)]
+        return [scene for scene in found if scene is not None]
+
+    @cached_property
+    def kernel(self) -> types.ModuleType | None:
+        """The module that moves the world; None in the abstract world."""
+        first = self.scene(0)
+        return None if first is None else first.kernel
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """The padded sizes of all scenes; empty in the abstract world."""
+        if self._scene is None:
+            return ()
+        if self.certificate is not None and self.certificate.sizes is not None:
+            return self.certificate.sizes
+        scenes = self.scenes()
+        for k, scene in enumerate(scenes):
+            if scene.kernel is not self.kernel:
+                raise ModelError(f"{self.key}: scene {k} is {scene.kind!r}, the first is {scenes[0].kind!r}")
+        return tuple(max(column) for column in zip(*(s.sizes() for s in scenes), strict=True))
+
+    @cached_property
+    def room(self) -> Room | None:
+        """What the world takes in every lane; None in the abstract world."""
+        if self.kernel is None:
+            return None
+        room: Room = self.kernel.room(self.sizes)
+        return room
+
+    @cached_property
+    def action_width(self) -> int:
+        """How many integers the action of one agent is."""
+        first = self.scene(0)
+        return 1 if first is None else first.action_width
+
     def _horizon(self, index: int, graph: TaskGraph) -> int:
-        reference = self._reference(index, graph)
+        reference, scene = self._reference(index, graph), self.scene(index)
+        certified = self.certificate is not None and index < len(self.certificate.references)
         if reference.objective == "makespan" and math.isfinite(reference.figure):
-            return max(1, 2 * round(reference.figure))
-        return NO_REFERENCE_HORIZON
+            if scene is None:
+                return max(1, 2 * round(reference.figure))
+            if certified and reference.value is not None:
+                return max(1, 2 * round(reference.value))
+            return 2 * (round(reference.figure) + len(graph.subtasks) * scene.span)
+        return NO_REFERENCE_HORIZON if scene is None else 2 * (len(graph.subtasks) + 1) * (scene.span + 1)
 
     def reference(self, index: int) -> Reference:
         """Return the reference of a task (worked out once where there is no certificate)."""
@@ -141,15 +212,30 @@ class Model:
         if self.certificate is not None and index < len(self.certificate.references):
             return self.certificate.references[index]
         if index not in self._references:
-            self._references[index] = reference_of(graph)
+            found = reference_of(graph)
+            if self._scene is not None and found.kind != "bound":
+                # What an agent reaches without having to be anywhere, none can beat where it must.
+                found = Reference(found.objective, None, found.bound, "bound")
+            self._references[index] = found
         return self._references[index]
 
     @cached_property
     def dims(self) -> at.Dims:
         """The padded shape of all tasks."""
         if self.certificate is not None:
-            return self.certificate.dims
-        return dims_of([self.loaded(k).graph for k in range(self.count)])
+            dims = self.certificate.dims
+        else:
+            dims = dims_of([self.loaded(k).graph for k in range(self.count)])
+        if self.room is None:
+            return dims
+        return dims._replace(
+            world_ints=self.room.ints, world_state=self.room.state, world_rows=self.room.rows
+        )
+
+    def _table(self, index: int) -> list[int]:
+        """Return the table of a task's world, empty in the abstract one."""
+        scene = self.scene(index)
+        return [] if scene is None else scene.compile(self.sizes, self.dims.subtasks)
 
     @cached_property
     def agents(self) -> int:
@@ -159,19 +245,30 @@ class Model:
     def row(self, index: int) -> tuple[list[int], list[int]]:
         """Return one compiled task as lists, for one lane."""
         if index not in self._rows:
-            self._rows[index] = compile_graph(self.graph(index), self.dims)
+            self._rows[index] = compile_graph(self.graph(index), self.dims, self._table(index))
         return self._rows[index]
+
+    def bare(self, index: int) -> list[int] | None:
+        """Return a compiled task without its world, whose lane is one of the abstract world; None there."""
+        if self._scene is None:
+            return None
+        if index not in self._bare:
+            t = self.row(index)[0][: self.dims.ints]
+            t[at.S_LENGTH] = t[at.Q_WORLD]
+            self._bare[index] = t
+        return self._bare[index]
 
     @cached_property
     def bank(self) -> Bank:
         """All tasks as arrays, for batches."""
-        return compile_bank([self.graph(k) for k in range(self.count)], self.dims)
+        every = range(self.count)
+        return compile_bank([self.graph(k) for k in every], self.dims, [self._table(k) for k in every])
 
     @cached_property
     def open_bank(self) -> Bank:
         """Room for all tasks as arrays, of which ``fill`` fills in one at a time."""
         count, d = self.count, self.dims
-        t = np.zeros((count, d.ints), np.int32)
+        t = np.zeros((count, d.length), np.int32)
         # Where things lie in a lane is the same for all, and read before a task is picked.
         for place, value in at.positions(d).items():
             t[:, place] = value

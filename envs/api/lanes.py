@@ -7,9 +7,11 @@ touch each other, so neither the executor nor the number of threads changes a re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +21,7 @@ from stratagym.envs.rewards import reward_of, standing, weighted_lateness
 from stratagym.envs.step import Model, begin, episode_seed, pick
 from stratagym.envs.task import dead_end, formulas, kernel, nodes, starts
 from stratagym.envs.task import layout as at
-from stratagym.envs.task.kernel import TERMINATED, step_lane, write_mask
+from stratagym.envs.task.kernel import TERMINATED
 from stratagym.envs.task.layout import (
     ByteRows,
     FlagRows,
@@ -30,15 +32,29 @@ from stratagym.envs.task.layout import (
     Memory,
     WordRows,
 )
+from stratagym.envs.task.linking import link
 from stratagym.envs.task.nodes import row_of
 from stratagym.envs.views import flat
 from stratagym.envs.views.flat import write_state, write_subtasks
+from stratagym.envs.worlds import abstract, base
+from stratagym.envs.worlds.abstract import play_step, world_mask, world_reset, world_view
 
 Executor = Literal["auto", "interpreted", "compiled"]
 EXECUTORS: tuple[Executor, ...] = ("auto", "interpreted", "compiled")
 
 # settings of a batch
-(SET_MODE, SET_REWARD, SET_AUTORESET, SET_RICH, SET_PINNED, SET_EVENTS, SET_END_DEAD, SETTINGS) = range(8)
+(
+    SET_MODE,
+    SET_REWARD,
+    SET_AUTORESET,
+    SET_RICH,
+    SET_PINNED,
+    SET_EVENTS,
+    SET_END_DEAD,
+    SET_COLUMNS,  # of an agent's mask: its actions, waiting too
+    SET_WORLD,  # where the world's part of the view begins
+    SETTINGS,
+) = range(10)
 NEXT_STEP, SAME_STEP, DISABLED = 0, 1, 2
 
 # rows of the outputs
@@ -89,8 +105,9 @@ def start_lane(
     seed_at = t[0][at.QB_SEED]
     seed = episode_seed(sb[lane][seed_at + 1], s[lane][at.EPISODE])
     s[lane][at.TASK] = pinned if pinned >= 0 else pick(seed, len(t))
-    task = s[lane][at.TASK]
-    begin(lane_memory(t, tb, s, sb, x, xb, task, lane, worker))
+    m = lane_memory(t, tb, s, sb, x, xb, s[lane][at.TASK], lane, worker)
+    begin(m)
+    world_reset(m)
 
 
 def write_lane(
@@ -110,8 +127,9 @@ def write_lane(
     seen = row_of(obs, lane)
     write_subtasks(m, features, seen, 0)
     write_state(m, settings[SET_RICH], seen, len(features) * n)
+    world_view(m, seen, settings[SET_WORLD])
     for a in range((m.t[at.Q_AUTOMATA] - m.t[at.Q_AGENTS]) // at.AGENT_SIZE):
-        write_mask(m, a, row_of(mask, lane), a * (n + 1))
+        world_mask(m, a, row_of(mask, lane), a * settings[SET_COLUMNS])
     over = m.s[at.OVER]
     flags[O_TERMINATED][lane] = 1 if over == 1 else 0
     flags[O_TRUNCATED][lane] = 1 if over == 2 else 0
@@ -164,6 +182,7 @@ def step_lanes(
     features: Ints,
     chosen: Ints,
     actions: IntRows,
+    attempts: IntRows,
     lo: int,
     hi: int,
     worker: int,
@@ -193,13 +212,14 @@ def step_lanes(
         settings: codes ``SET_...``.
         features: codes of the flat view.
         chosen: lanes, see ``reset_lanes``.
-        actions: ``[B, A]``.
+        actions: ``[B, A]``; in a world ``[B, A * action_width]``.
+        attempts: ``[workers, A]`` room for what a world makes of them.
         lo: first lane.
         hi: one behind the last lane.
         worker: which scratch to use.
         spare: first of two spare lanes.
         obs: ``[B, bytes]`` the flat view.
-        mask: ``[B, A * (N + 1)]``.
+        mask: ``[B, A * columns]``.
         flags: ``[O_FLAGS, B]``.
         ints: ``[O_INTS, B]``.
         floats: ``[O_FLOATS, B]``.
@@ -222,19 +242,19 @@ def step_lanes(
         floats[O_REWARD][lane] = 0.0
         if finished:
             s[lane][at.BEFORE] = s[lane][at.CLOCK]
-            for a in range(len(actions[lane])):
+            for a in range(len(attempts[worker])):
                 refusals[lane][a] = 0
         else:
             z = lane_memory(t, tb, s, sb, x, xb, task, spare, worker)
             y = lane_memory(t, tb, s, sb, x, xb, task, spare + 1, worker)
             before = standing(m, settings[SET_REWARD], weights[task])
-            step_lane(m, z, y, actions[lane], settings[SET_MODE])
+            play_step(m, z, y, actions[lane], attempts[worker], settings[SET_MODE])
             if settings[SET_END_DEAD] != 0 and m.s[at.DEAD_END] != 0 and m.s[at.OVER] == 0:
                 m.s[at.OVER] = TERMINATED
             floats[O_REWARD][lane] = reward_of(
                 m, settings[SET_REWARD], before, rewards[task], weights[task], figures[task]
             )
-            for a in range(len(actions[lane])):
+            for a in range(len(attempts[worker])):
                 refusals[lane][a] = m.x[m.t[at.X_REFUSALS] + a]
             if settings[SET_EVENTS] != 0:
                 for k in range(m.x[0]):
@@ -247,7 +267,27 @@ def step_lanes(
 
 
 MODULES = (rng, nodes, formulas, starts, dead_end, kernel, rewards, flat, step)
-"""The sources of what is compiled."""
+"""The sources of what is compiled, this module and the world's aside."""
+
+
+def modules_of(world: types.ModuleType | None) -> tuple[types.ModuleType, ...]:
+    """Return the modules whose functions step lanes in the world of a kernel, None for the abstract one."""
+    from stratagym.envs.api import lanes
+
+    if world is None:
+        return (*MODULES, abstract, lanes)
+    return (*MODULES, base, *getattr(world, "MODULES", ()), world, lanes)
+
+
+LOOPS = ("reset_lanes", "step_lanes", "write_lane")
+
+
+@cache
+def plain_functions(world: types.ModuleType | None) -> Mapping[str, Any]:
+    """Return the interpreted loops."""
+    if world is None:
+        return {"reset_lanes": reset_lanes, "step_lanes": step_lanes, "write_lane": write_lane}
+    return link(modules_of(world), LOOPS)
 
 
 @dataclass
@@ -255,7 +295,7 @@ class Outputs:
     """What a batch shows after a step; every array is fresh at every step."""
 
     obs: Any  # [B, bytes] uint8
-    mask: Any  # [B, A * (N + 1)] int8
+    mask: Any  # [B, A * columns] int8
     flags: Any  # [O_FLAGS, B] int8
     ints: Any  # [O_INTS, B] int32
     floats: Any  # [O_FLOATS, B] float64
@@ -268,7 +308,7 @@ class Moment:
     """What one lane shows, as plain numbers; the two arrays are fresh."""
 
     obs: Any  # [bytes] uint8
-    mask: Any  # [A * (N + 1)] int8
+    mask: Any  # [A * columns] int8
     flags: list[int]  # [O_FLAGS]
     ints: list[int]  # [O_INTS]
     floats: list[float]  # [O_FLOATS]
@@ -294,12 +334,11 @@ def is_narrow(dims: at.Dims) -> bool:
     return dims.words == 1 and dims.gates <= 64
 
 
-def compiled_functions(narrow: bool) -> Any:
+def compiled_functions(narrow: bool, world: types.ModuleType | None = None) -> Any:
     """Return the compiled loops."""
-    from stratagym.envs.api import lanes
     from stratagym.envs.task.compiled import compile_modules
 
-    return compile_modules((*MODULES, lanes), ("step_lanes",), narrow)
+    return compile_modules(modules_of(world), ("step_lanes",), narrow)
 
 
 def entry_point(function: Any) -> Any:
@@ -308,16 +347,15 @@ def entry_point(function: Any) -> Any:
     return compiled.entry_point
 
 
-def cached(narrow: bool) -> bool:
+def cached(narrow: bool, world: types.ModuleType | None = None) -> bool:
     """Return whether the compiled loops lie on disk."""
     from importlib.util import find_spec
 
     if find_spec("numba") is None:
         return False
-    from stratagym.envs.api import lanes
     from stratagym.envs.task.code_cache import is_cached
 
-    return is_cached((*MODULES, lanes), narrow)
+    return is_cached(modules_of(world), narrow)
 
 
 class Lanes:
@@ -345,10 +383,12 @@ class Lanes:
     ) -> None:
         self.model, self.count, self.workers = model, count, workers
         self.settings, self.features = list(settings), list(features)
-        dims = model.dims
-        self.width = len(features) * dims.subtasks + state_size
+        dims, room = model.dims, model.room
+        self.settings[SET_WORLD] = len(features) * dims.subtasks + state_size
+        self.settings[SET_COLUMNS] = 1 + (dims.subtasks if room is None else room.actions)
+        self.width = self.settings[SET_WORLD] + (0 if room is None else room.view)
         self.agents = dims.agents
-        self.wide = dims.subtasks
+        self.columns = self.settings[SET_COLUMNS]
         places = at.positions(dims)
         rows = count + 2 * workers
         self.s: Any = [[0] * places[at.S_LENGTH] for _ in range(rows)] if count == 1 else None
@@ -370,7 +410,9 @@ class Lanes:
         if count > 1:
             self.s = np.zeros((rows, places[at.S_LENGTH]), np.int32)
             self.sb = np.zeros((rows, places[at.SB_LENGTH]), np.uint64)
-        if executor == "compiled" or (executor == "auto" and (count > 1 or cached(is_narrow(dims)))):
+        if executor == "compiled" or (
+            executor == "auto" and (count > 1 or cached(is_narrow(dims), model.kernel))
+        ):
             self._compile()
         else:
             self._interpret()
@@ -386,10 +428,11 @@ class Lanes:
         self._events: Any = [[[0] * EVENT_COLUMNS for _ in range(room)]]
         self._x: Any = [[0] * self._places[at.X_END] for _ in range(self.workers)]
         self._xb: Any = [[0] * self._marks for _ in range(self.workers)]
+        self._attempts: Any = [[0] * self.agents for _ in range(self.workers)]
 
     def _compile(self) -> None:
         """Change to the compiled loops; the lanes go on as they are."""
-        self._functions = compiled_functions(is_narrow(self.model.dims))
+        self._functions = compiled_functions(is_narrow(self.model.dims), self.model.kernel)
         self.compiled = True
         self._call = None
         if self.count == 1:
@@ -400,7 +443,8 @@ class Lanes:
         self._xb = np.zeros((self.workers, self._marks), np.uint64)
         self._settings = np.array(self.settings, np.int32)
         self._features = np.array(self.features, np.int32)
-        self._idle = np.zeros((1, self.agents), np.int32)
+        self._idle = np.zeros((1, self.agents * self.model.action_width), np.int32)
+        self._attempts = np.zeros((self.workers, self.agents), np.int32)
         room = self._places[at.X_REFUSALS] // at.EVENT_SIZE
         share = -(-self.count // self.workers)
         self._events = [np.empty((share * room, EVENT_COLUMNS), np.int32) for _ in range(self.workers)]
@@ -448,7 +492,7 @@ class Lanes:
         if not self.compiled:
             return Outputs(
                 obs=[[0] * self.width for _ in range(b)],
-                mask=[[0] * (self.agents * (self.wide + 1)) for _ in range(b)],
+                mask=[[0] * (self.agents * self.columns) for _ in range(b)],
                 flags=[[0] * b for _ in range(O_FLAGS)],
                 ints=[[0] * b for _ in range(O_INTS)],
                 floats=[[0.0] * b for _ in range(O_FLOATS)],
@@ -457,7 +501,7 @@ class Lanes:
             )
         return Outputs(
             obs=np.empty((b, self.width), np.uint8),
-            mask=np.empty((b, self.agents * (self.wide + 1)), np.int8),
+            mask=np.empty((b, self.agents * self.columns), np.int8),
             flags=np.zeros((O_FLAGS, b), np.int8),
             ints=np.zeros((O_INTS, b), np.int32),
             floats=np.zeros((O_FLOATS, b), np.float64),
@@ -474,20 +518,22 @@ class Lanes:
             bank = self._bank()
             self._functions["step_lanes"](
                 bank.t, bank.tb, bank.rewards, bank.weights, self._figures, *memory, self._settings,
-                self._features, np.asarray(lanes, np.int32), self._idle, 0, 0, 0, self.count,
+                self._features, np.asarray(lanes, np.int32), self._idle, self._attempts, 0, 0, 0, self.count,
                 *places, out.refusals, self._events[0],
             )  # fmt: skip
         else:
             t, tb = self._task_rows()
             weights: Any = _LazyFloats(self.model, "weight")
-            reset_lanes(t, tb, weights, *memory, self.settings, self.features, list(lanes), *places)
+            reset = plain_functions(self.model.kernel)["reset_lanes"]
+            reset(t, tb, weights, *memory, self.settings, self.features, list(lanes), *places)
         return out
 
     def step(self, actions: Any) -> Outputs:
         """Step every lane.
 
         Args:
-            actions: ``[B, A]`` integers; anything outside the subtasks waits.
+            actions: ``[B, A * action_width]`` integers; in the abstract world anything outside the
+                subtasks waits.
         """
         self._steps += 1
         if not self.compiled and self.executor == "auto" and self._steps > TIER_STEPS:
@@ -507,7 +553,7 @@ class Lanes:
         """Step the only lane.
 
         Args:
-            actions: ``[A]``; anything outside the subtasks waits.
+            actions: ``[A * action_width]``; see ``step``.
         """
         if not self.compiled or self._shares:
             return moment(self.step([actions]))
@@ -531,14 +577,14 @@ class Lanes:
     def _prepare(self) -> None:
         """Gather once what the call that steps one lane takes: the arrays stay the same."""
         bank, out = self.model.open_bank, self.outputs()
-        actions = np.zeros((1, self.agents), np.int32)
+        actions = np.zeros((1, self.agents * self.model.action_width), np.int32)
         arguments = (
             bank.t, bank.tb, bank.rewards, bank.weights, self._figures, self.s, self.sb, self._x, self._xb,
-            self._settings, self._features, self._idle[0, :0], actions, 0, 1, 0, 1,
+            self._settings, self._features, self._idle[0, :0], actions, self._attempts, 0, 1, 0, 1,
             out.obs, out.mask, out.flags, out.ints, out.floats, out.refusals, self._events[0],
         )  # fmt: skip
         shown = (out.obs[0], out.mask[0], out.refusals[0], out.flags[:, 0], out.ints[:, 0], out.floats[:, 0])
-        # The types are right by construction: without numba's own look at 23 arguments a call costs half.
+        # The types are right by construction: without numba's own look at 24 arguments a call costs half.
         call = entry_point(self._functions["step_lanes"])
         self._call = call, arguments, actions[0], self._events[0], *shown
 
@@ -546,10 +592,10 @@ class Lanes:
         t, tb = self._task_rows()
         paid: Any = _LazyFloats(self.model, "reward")
         weights: Any = _LazyFloats(self.model, "weight")
-        rows = step_lanes(
+        rows = plain_functions(self.model.kernel)["step_lanes"](
             t, tb, paid, weights, self._figures, self.s, self.sb, self._x, self._xb,
             self.settings, self.features, [],
-            [[int(i) for i in lane] for lane in actions], 0, self.count, 0, self.count,
+            [[int(i) for i in lane] for lane in actions], self._attempts, 0, self.count, 0, self.count,
             out.obs, out.mask, out.flags, out.ints, out.floats, out.refusals, self._events[0],
         )  # fmt: skip
         out.events = [list(row) for row in self._events[0][:rows]]
@@ -558,7 +604,7 @@ class Lanes:
         bank = self.model.bank if self.count > 1 else self.model.open_bank
         rows: int = self._functions["step_lanes"](
             bank.t, bank.tb, bank.rewards, bank.weights, self._figures, self.s, self.sb, self._x, self._xb,
-            self._settings, self._features, self._idle[0, :0], actions, lo, hi, worker,
+            self._settings, self._features, self._idle[0, :0], actions, self._attempts, lo, hi, worker,
             self.count + 2 * worker,
             out.obs, out.mask, out.flags, out.ints, out.floats, out.refusals, self._events[worker],
         )  # fmt: skip
@@ -631,9 +677,10 @@ class Lanes:
         out = self.outputs()
         weights = _LazyFloats(self.model, "weight")
         places = (out.obs, out.mask, out.flags, out.ints, out.floats)
+        write = plain_functions(self.model.kernel)["write_lane"]
         for lane in range(self.count):
             task = int(self.s[lane][at.TASK])
-            write_lane(self.memory(lane), self.settings, self.features, lane, *places, weights[task])
+            write(self.memory(lane), self.settings, self.features, lane, *places, weights[task])
         return out
 
     def close(self) -> None:
@@ -653,7 +700,7 @@ class Lanes:
         if self.compiled:
             if self.count == 1:
                 self.model.fill(int(self.s[0][at.TASK]))
-            self._functions = compiled_functions(is_narrow(self.model.dims))
+            self._functions = compiled_functions(is_narrow(self.model.dims), self.model.kernel)
 
 
 class _LazyRows:

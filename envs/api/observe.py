@@ -6,7 +6,7 @@ graph view are cut down by the views themselves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,13 +33,16 @@ from stratagym.envs.task.view import (
     hide_times,
 )
 
+_PLACE = frozenset(at.EVENT_WORDS[at.E_MOVE :])
+"""Events of a place: whoever sees it may know of them."""
 _PLAIN_REASONS = frozenset({"unknown", "busy", "finished", "world"})
 _EVENTS: dict[Knowledge, frozenset[str]] = {
     "full": frozenset(at.EVENT_WORDS),
     "structure": frozenset(
         {"start", "success", "failure", "spoil", "undo", "agent", "appear", "capacity", "stock"}
-    ),
-    "none": frozenset({"start", "success", "failure", "spoil", "undo", "agent", "appear"}),
+    )
+    | _PLACE,
+    "none": frozenset({"start", "success", "failure", "spoil", "undo", "agent", "appear"}) | _PLACE,
 }
 
 
@@ -92,15 +95,30 @@ def visible_refusal(code: int, knowledge: Knowledge) -> str | None:
 
 
 def visible_events(
-    happened: Sequence[Happening], knowledge: Knowledge, order: Order | None, opaque: bool
+    happened: Sequence[Happening],
+    knowledge: Knowledge,
+    order: Order | None,
+    opaque: bool,
+    sees: Callable[[int], bool] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the events of a step that the knowledge grants, as dictionaries."""
+    """Return the events of a step that the knowledge and the fog grant, as dictionaries.
+
+    Args:
+        happened: all of them.
+        knowledge: what is granted.
+        order: of the subtasks under ``none``.
+        opaque: whether their names are hidden.
+        sees: whether a place is in sight; None where everything is.
+    """
     found = []
     granted = _EVENTS[knowledge]
-    for tick, kind, name, agents, subject in happened:
+    for tick, kind, name, agents, subject, place in happened:
         if kind not in granted:
             continue
-        if opaque and order is not None and kind != "agent":
+        if kind in _PLACE:
+            if sees is not None and place >= 0 and not sees(place):
+                continue
+        elif opaque and order is not None and kind != "agent":
             name = f"subtask {order.position(subject)}"
         found.append({"tick": tick, "kind": kind, "subtask": name, "agents": list(agents)})
     return found
@@ -112,6 +130,8 @@ def observe(
     mask: np.ndarray[Any, np.dtype[np.int8]],
     options: Options,
     order: Order | None,
+    world: Any = None,
+    bare: list[int] | None = None,
 ) -> Observation:
     """Return what an agent gets of a lane.
 
@@ -121,6 +141,8 @@ def observe(
         mask: ``[agents, N + 1]``, in the agent's order.
         options: the granted knowledge.
         order: the order of the subtasks under ``none``.
+        world: the ``WorldView`` of what its body can see.
+        bare: the compiled task without its world, None in the abstract one.
     """
     knowledge = options.knowledge
     n = len(graph.subtasks)
@@ -141,7 +163,7 @@ def observe(
             runs=(),
             agents=tuple(replace(a, attends=None, free_at=None, skills=frozenset()) for a in agents),
         )
-        return Observation(view, mask)
+        return Observation(view, mask, world)
     known = hide_subtasks(present(m, graph), hidden)
     full = knowledge == "full"
     levels = m.t[at.Q_LEVELS]
@@ -157,9 +179,19 @@ def observe(
         free={r.name: m.s[levels + k] for k, r in enumerate(graph.resources)},
         stock={item.name: m.s[stock + k] for k, item in enumerate(graph.items)},
         automata=tuple(m.s[m.t[at.Q_AUTOMATA] + c] for c in range(len(known.constraints))) if full else (),
-        lane=_lane(m, graph) if full else None,
+        lane=_lane(m, graph, bare) if full else None,
     )
-    return Observation(view, mask)
+    return Observation(view, mask, world)
+
+
+def subtask_mask(m: Memory) -> np.ndarray[Any, np.dtype[np.int8]]:
+    """Return the exact mask over subtasks, as the task graph alone has it, ``[agents, N + 1]``."""
+    n = m.t[at.T_WIDE]
+    agents = (m.t[at.Q_AUTOMATA] - m.t[at.Q_AGENTS]) // at.AGENT_SIZE
+    flat = [0] * (agents * (n + 1))
+    for a in range(agents):
+        kernel.write_mask(m, a, flat, a * (n + 1))
+    return np.array(flat, np.int8).reshape(agents, n + 1)
 
 
 def present(m: Memory, graph: TaskGraph) -> TaskGraph:
@@ -221,7 +253,7 @@ def _run(m: Memory, i: int) -> RunView:
     return RunView(m.s[q + at.STARTS], tick(at.START), tick(at.SUCCEEDED), tick(at.FIRST))
 
 
-def _lane(m: Memory, graph: TaskGraph) -> Memory | None:
+def _lane(m: Memory, graph: TaskGraph, bare: list[int] | None) -> Memory | None:
     """Return a copy of the lane that tells nothing of draws; None where it must not be had.
 
     The ends of runs whose duration is drawn, and events that nobody knows of, are
@@ -232,7 +264,10 @@ def _lane(m: Memory, graph: TaskGraph) -> Memory | None:
         return None
     if any(not e.known or e.at[0] != e.at[1] for e in graph.events):
         return None
-    copy = Memory(m.t, m.tb, list(m.s), list(m.sb), [0] * len(m.x), [0] * len(m.xb))
+    # Of the world it holds nothing: what a body sees of that stands in the world's view.
+    t = m.t if bare is None else bare
+    s = list(m.s[: t[at.S_LENGTH]])
+    copy = Memory(t, m.tb, s, list(m.sb), [0] * len(m.x), [0] * len(m.xb))
     copy.sb[m.t[at.QB_SEED]] = 0
     copy.sb[m.t[at.QB_SEED] + 1] = 0
     return copy

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from gymnasium import spaces
+
 from stratagym.envs.api import lanes as at_lanes
 from stratagym.envs.api.lanes import EXECUTORS, Executor, Lanes
 from stratagym.envs.rewards import REWARDS
@@ -20,7 +22,7 @@ from stratagym.envs.views.flat import FlatView, static_shapes, uses_of
 
 Clock = Literal["tick", "decision", "event"]
 RewardName = Literal["task", "sparse", "dense", "makespan", "tardiness"]
-ViewName = Literal["flat", "graph"]
+ViewName = Literal["flat", "graph", "planes"]
 VIEWS: tuple[ViewName, ...] = get_args(ViewName)
 
 
@@ -48,7 +50,7 @@ class Options:
         clock: when the controller is asked again: ``tick``, ``decision`` or ``event``.
         reward: ``task``, ``sparse``, ``dense``, ``makespan`` or ``tardiness``; None for
             ``sparse`` where every task has a goal, else ``task``.
-        view: ``flat`` or ``graph``.
+        view: ``flat``, ``graph`` or, on a grid, ``planes``.
         knowledge: ``full``, ``structure`` or ``none``.
         end_on_dead_end: whether a proved dead end terminates the episode.
         executor: ``auto``, ``interpreted`` or ``compiled``.
@@ -86,14 +88,47 @@ def flat_view(model: Model, options: Options) -> FlatView:
 
     With a certificate only what differs within the family, or moves under this clock, is kept.
     """
-    known, knowledge = model.certificate, options.knowledge
+    known, knowledge, room, scene = model.certificate, options.knowledge, model.room, model.scene(0)
+    world, fine = 0 if room is None else room.view, scene is not None and scene.box is not None
     if known is not None and options.clock in known.moves:
         uses, state = known.moves[options.clock]
         kept = known.kept.get(knowledge)
-        return FlatView(model.dims, uses, known.shapes[knowledge], knowledge, kept, state)
+        return FlatView(model.dims, uses, known.shapes[knowledge], knowledge, kept, state, world, fine)
     graphs = [model.loaded(k).graph for k in range(model.count)]
     uses = tuple(sorted({name for graph in graphs for name in uses_of(graph)}))
-    return FlatView(model.dims, uses, static_shapes(graphs, knowledge), knowledge)
+    shapes = static_shapes(graphs, knowledge)
+    return FlatView(model.dims, uses, shapes, knowledge, world=world, fine=fine)
+
+
+def more_views(model: Model, options: Options) -> tuple[Any, Any]:
+    """Return the graph view and the planes of an environment with these options, None for what it lacks.
+
+    Raises:
+        OptionError: if its world has no planes.
+    """
+    if options.view == "graph":
+        from stratagym.envs.views.graph import GraphView
+
+        return GraphView.of(model, options.knowledge), None
+    if options.view == "planes":
+        scene = model.scene(0)
+        if scene is None or scene.kind != "grid":
+            where = "no place" if scene is None else f"a {scene.kind!r} world"
+            raise OptionError(f"view='planes': it shows a grid, and here is {where}")
+        from stratagym.envs.views.planes import PlanesView
+
+        return None, PlanesView.of(model, options.knowledge)
+    return None, None
+
+
+def whole_space(view: FlatView, graph_view: Any, planes: Any) -> spaces.Dict:
+    """Return the space of what an environment shows with these views."""
+    if graph_view is not None:
+        world = {key: part for key, part in view.space.spaces.items() if key == "world"}
+        return spaces.Dict({**graph_view.space.spaces, **world}) if world else graph_view.space
+    if planes is not None:
+        return spaces.Dict({**view.space.spaces, "planes": planes.space})
+    return view.space
 
 
 def make_lanes(

@@ -6,6 +6,7 @@ observations, ``info`` in words, the ``Observation`` of agents, saving and resto
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
@@ -14,8 +15,9 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
 from stratagym.envs.api import lanes as at_lanes
-from stratagym.envs.api.observe import Order, observe, visible_events, visible_refusal
-from stratagym.envs.api.options import Options, flat_view, make_lanes
+from stratagym.envs.api.acting import Acting, world_names
+from stratagym.envs.api.observe import Order, observe, subtask_mask, visible_events, visible_refusal
+from stratagym.envs.api.options import Options, flat_view, make_lanes, more_views, whole_space
 from stratagym.envs.step import Model
 from stratagym.envs.task import kernel
 from stratagym.envs.task import layout as at
@@ -24,6 +26,7 @@ from stratagym.envs.task.reference import Reference
 from stratagym.envs.task.simulate import Happening, happenings
 from stratagym.envs.task.spec import Task
 from stratagym.envs.task.view import REFUSALS, STATUS, Observation
+from stratagym.envs.worlds.base import Scene
 
 Obs = dict[str, np.ndarray[Any, Any]]
 
@@ -32,13 +35,14 @@ class TaskEnv(gym.Env[Obs, Any]):
     """A task graph played by one controller.
 
     One agent acts by ``Discrete(n + 1)``, several by ``MultiDiscrete``; the last action
-    waits. An action that is not allowed changes nothing, counts as a wait and is told in
-    ``info["refusal"]``.
+    waits. In the abstract world an action names one of n subtasks, in another it is one of the
+    body's own (on a plane a vector in a ``Box``). An action that is not allowed changes nothing,
+    counts as a wait and is told in ``info["refusal"]``.
 
     ``info`` holds ``time``, ``elapsed`` (ticks of the step), ``action_mask`` (int8, ``[n + 1]``;
-    with several agents ``[agents, n + 1]``), ``refusal`` (a reason or None; with several agents a
-    list), ``events`` (dictionaries of tick, kind, subtask, agents), ``success``, ``dead_end``
-    (None where it is withheld) and ``tardiness``.
+    with several agents ``[agents, n + 1]``; absent where actions are vectors), ``refusal`` (a reason
+    or None; with several agents a list), ``events`` (dictionaries of tick, kind, subtask, agents),
+    ``success``, ``dead_end`` (None where it is withheld) and ``tardiness``.
 
     Args:
         model: the tasks; the seed of an episode picks one.
@@ -59,8 +63,11 @@ class TaskEnv(gym.Env[Obs, Any]):
         self.lanes = make_lanes(model, options, self.view, 1, at_lanes.DISABLED)
         self._n = model.dims.subtasks
         self._agents = model.dims.agents
+        self.acting = Acting(model)
+        self._boxed, self._scene = self.acting.boxed, model.scene(0)
         self._shape = (len(self.view.features), self._n)
         self._cut = len(self.view.features) * self._n
+        self._end = self._cut + self.view.state_bytes
         self._statics: dict[int, Any] = {}
         self._static: Any = None
         self._graph: Any = None
@@ -69,17 +76,9 @@ class TaskEnv(gym.Env[Obs, Any]):
         self._happened: list[Happening] = []
         self._refused: Any = ()
         self._picture: Any = None
-        self._graph_view: Any = None
-        if options.view == "graph":
-            from stratagym.envs.views.graph import GraphView
-
-            self._graph_view = GraphView.of(model, options.knowledge)
-        space = self.view.space if self._graph_view is None else self._graph_view.space
-        self.observation_space: spaces.Space[Any] = space
-        one = spaces.Discrete(self._n + 1)
-        self.action_space: spaces.Space[Any] = (
-            one if self._agents == 1 else spaces.MultiDiscrete([self._n + 1] * self._agents)
-        )
+        self._graph_view, self._planes = more_views(model, options)
+        self.observation_space: spaces.Space[Any] = whole_space(self.view, self._graph_view, self._planes)
+        self.action_space: spaces.Space[Any] = self.acting.space
 
     # -------------------------------------------------------------- Gymnasium
 
@@ -115,8 +114,13 @@ class TaskEnv(gym.Env[Obs, Any]):
         """
         if not self._begun:
             raise ResetNeeded("reset the environment before its first step")
-        actions = [int(action)] if self._agents == 1 else [int(a) for a in np.asarray(action).tolist()]
-        if self._order is not None:
+        if self._boxed:
+            actions = self.acting.integers(action, 1)[0].tolist()
+        elif self._agents == 1:
+            actions = [int(action)]
+        else:
+            actions = [int(a) for a in np.asarray(action).tolist()]
+        if self._order is not None and self._scene is None:
             actions = [self._order.subtask(a) for a in actions]
         out = self.lanes.step_one(actions)
         happened = self._words(out) if out.events else []
@@ -175,13 +179,22 @@ class TaskEnv(gym.Env[Obs, Any]):
         return [REFUSALS[int(code) - 1] if code else None for code in codes]
 
     def subtask_of(self, action: int) -> str | None:
-        """Return the true name of the subtask behind an action, None if it waits; see ``happened``."""
+        """Return the true name of the subtask behind an action, None if it waits; see ``happened``.
+
+        In a world it is the name of the body's own action.
+        """
+        names = world_names(self.model, self.instance)
+        if names is not None:
+            return names[int(action)] if 0 <= int(action) < len(names) - 1 else None
         i = int(action) if self._order is None else self._order.subtask(int(action))
         return self.task.graph.names[i] if 0 <= i < len(self.task.graph.subtasks) else None
 
     @property
     def action_names(self) -> tuple[str, ...]:
-        """The name of every action; the last is ``wait``."""
+        """The name of every numbered action; the last is ``wait``."""
+        own = world_names(self.model, self.instance)
+        if own is not None:
+            return own
         names = list(self.task.graph.names)
         if self._order is not None:
             names = self._order.names(names, self.options.opaque)
@@ -205,13 +218,34 @@ class TaskEnv(gym.Env[Obs, Any]):
         return {r.name: m.s[m.t[at.Q_LEVELS] + k] for k, r in enumerate(self.task.graph.resources)}
 
     def action_masks(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Return the exact mask as bool, for sb3-contrib (several agents: one after the other)."""
+        """Return the exact mask as bool, for sb3-contrib (several agents: one after the other).
+
+        Raises:
+            ValueError: if actions are vectors.
+        """
+        if self._boxed:
+            raise ValueError("actions are vectors in a box: there is no mask")
         return self._mask(at_lanes.moment(self.lanes.show())).astype(bool).ravel()
 
-    def observation(self) -> Observation:
-        """Return what an agent gets, at the granted knowledge."""
-        mask = self._mask(at_lanes.moment(self.lanes.show())).reshape(self._agents, self._n + 1)
-        return observe(self.lanes.memory(0), self.task.graph, mask, self.options, self._order)
+    def observation(self, agent: int | None = None) -> Observation:
+        """Return what an agent gets, at the granted knowledge.
+
+        Args:
+            agent: whose body looks around in a world; None for the controller of all, who sees what
+                any body sees.
+        """
+        m, scene = self.lanes.memory(0), self.scene
+        mask = subtask_mask(m)
+        if self._order is not None:
+            mask = self._order.shuffle(mask)
+        world = None if scene is None else scene.look(m, self._graph, agent, self.options.knowledge)
+        bare = self.model.bare(self.instance)
+        return observe(m, self._graph, mask, self.options, self._order, world, bare)
+
+    @property
+    def scene(self) -> Scene | None:
+        """Where the task of the present episode is played; None in the abstract world."""
+        return self.model.scene(self.instance)
 
     def get_state(self) -> dict[str, Any]:
         """Return an exact, picklable copy of the episode's state."""
@@ -258,26 +292,40 @@ class TaskEnv(gym.Env[Obs, Any]):
     def _mask(self, out: at_lanes.Moment) -> np.ndarray[Any, np.dtype[np.int8]]:
         mask: np.ndarray[Any, np.dtype[np.int8]] = out.mask
         if self._agents > 1:
-            mask = mask.reshape(self._agents, self._n + 1)
-        return mask if self._order is None else self._order.shuffle(mask)
+            mask = mask.reshape(self._agents, self.acting.columns)
+        return mask if self._order is None or self._scene is not None else self._order.shuffle(mask)
 
     def _observation(self, out: at_lanes.Moment) -> Obs:
-        if self._graph_view is not None:
-            found: Obs = self._graph_view.observation(self.task.graph, self.lanes.memory(0), self._order)
-            return found
+        found: Obs
         row = out.obs
+        if self._graph_view is not None:
+            found = self._graph_view.observation(self.task.graph, self.lanes.memory(0), self._order)
+            if self._scene is not None:
+                found["world"] = self.view.world(row[self._end :])
+            return found
         subtasks = row[: self._cut].reshape(self._shape)
         if self._order is not None:
             subtasks = self._order.shuffle(subtasks)
-        found = {"subtasks": subtasks, "state": self.view.state(row[self._cut :])}
+        found = {"subtasks": subtasks, "state": self.view.state(row[self._cut : self._end])}
         if len(self._static):
             found["static"] = self._static.copy()
+        if self._scene is not None:
+            found["world"] = self.view.world(row[self._end :])
+            if self._planes is not None:
+                found["planes"] = self._planes.planes(row[self._end :])
         return found
 
     def _words(self, out: at_lanes.Moment) -> list[Happening]:
         """Return the step's events in words."""
         rows = [(tick, kind, what, who) for _, tick, kind, what, who in out.events]
-        return happenings(self.lanes.glance(0), self._graph, rows)
+        return happenings(self.lanes.glance(0), self._graph, rows, self.scene)
+
+    def told(self, agent: int | None = None) -> list[dict[str, Any]]:
+        """Return the events of the latest step that an agent (None: the controller of all) may know of."""
+        sees, scene = None, self.scene
+        if scene is not None and scene.fog:
+            sees = partial(scene.sees, self.lanes.memory(0), agent)
+        return visible_events(self._happened, self.options.knowledge, self._order, self.options.opaque, sees)
 
     def _info(self, out: at_lanes.Moment, happened: list[Happening]) -> dict[str, Any]:
         knowledge, flags = self.options.knowledge, out.flags
@@ -286,13 +334,14 @@ class TaskEnv(gym.Env[Obs, Any]):
             reasons = [visible_refusal(code, knowledge) for code in out.refusals]
         events: list[dict[str, Any]] = []
         if happened:
-            events = visible_events(happened, knowledge, self._order, self.options.opaque)
+            events = self.told()
         # Before the end it would tell of due dates.
         told = knowledge == "full" or flags[at_lanes.O_TERMINATED] or flags[at_lanes.O_TRUNCATED]
+        mask = {} if self._boxed else {"action_mask": self._mask(out)}
         return {
             "time": out.ints[at_lanes.O_TIME],
             "elapsed": out.ints[at_lanes.O_ELAPSED],
-            "action_mask": self._mask(out),
+            **mask,
             "refusal": reasons[0] if self._agents == 1 else reasons,
             "events": events,
             "success": bool(flags[at_lanes.O_SUCCESS]),

@@ -10,14 +10,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from stratagym.envs.api import lanes as at_lanes
+from stratagym.envs.api.acting import Acting, world_names
 from stratagym.envs.api.observe import Order
-from stratagym.envs.api.options import OptionError, Options, flat_view, make_lanes, one_of
+from stratagym.envs.api.options import (
+    OptionError,
+    Options,
+    flat_view,
+    make_lanes,
+    more_views,
+    one_of,
+    whole_space,
+)
 from stratagym.envs.rng import mix
 from stratagym.envs.step import Model
 from stratagym.envs.task import layout as at
@@ -37,10 +45,10 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
     """A native batch of task graphs.
 
     ``info`` holds arrays: ``time``, ``elapsed``, ``instance`` (int32 ``[B]``), ``action_mask`` (int8
-    ``[B, n + 1]``; with several agents ``[B, agents, n + 1]``), ``refusal`` (int8 codes ``[B]`` or
-    ``[B, agents]``: 0 for none, else ``refusal_names[code - 1]``), ``success``, ``dead_end`` (bool
-    ``[B]``), ``tardiness`` (float64 ``[B]``) and ``events`` (int32 ``[rows, 5]``: lane, tick, kind
-    (``event_names``), subject, amount or agent).
+    ``[B, n + 1]``; with several agents ``[B, agents, n + 1]``; absent where actions are vectors),
+    ``refusal`` (int8 codes ``[B]`` or ``[B, agents]``: 0 for none, else ``refusal_names[code - 1]``),
+    ``success``, ``dead_end`` (bool ``[B]``), ``tardiness`` (float64 ``[B]``) and ``events`` (int32
+    ``[rows, 5]``: lane, tick, kind (``event_names``), subject, and amount, agent or place).
 
     Args:
         num_envs: how many lanes.
@@ -90,16 +98,15 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         )
         n, agents = model.dims.subtasks, model.dims.agents
         self._n, self._agents, self._copy = n, agents, copy
+        self.acting = Acting(model)
+        self._world = model.kernel is not None
+        self._foggy = any(scene.fog for scene in model.scenes())
         self._cut = len(self.view.features) * n
-        self._graph_view: Any = None
-        if options.view == "graph":
-            from stratagym.envs.views.graph import GraphView
-
-            self._graph_view = GraphView.of(model, options.knowledge)
-        self.single_observation_space = (self._graph_view or self.view).space
+        self._end = self._cut + self.view.state_bytes
+        self._graph_view, self._planes = more_views(model, options)
+        self.single_observation_space = whole_space(self.view, self._graph_view, self._planes)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        one = spaces.Discrete(n + 1)
-        self.single_action_space = one if agents == 1 else spaces.MultiDiscrete([n + 1] * agents)
+        self.single_action_space = self.acting.space
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._statics = np.zeros((model.count, self.view.static_size), np.float32)
         for k in range(model.count if self.view.static_size else 0):
@@ -173,13 +180,8 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         """
         if not self._begun:
             raise ResetNeeded("reset the batch before its first step")
-        actions = np.asarray(actions)
-        if actions.size != self.num_envs * self._agents:
-            shape = self.action_space.shape
-            raise ValueError(f"actions have shape {actions.shape}, not {shape}")
-        if self._agents == 1:
-            actions = actions.reshape(self.num_envs, 1)
-        if self._orders:
+        actions = self.acting.integers(actions, self.num_envs)
+        if self._orders and not self._world:
             actions = self._in_file_order(actions)
         out = self._lanes.step(actions)
         flags = np.asarray(out.flags, np.int8)
@@ -197,7 +199,8 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         """Begin the next episode of finished lanes at once; their last moment goes to ``info``."""
         final_info = self._info(out)
         # The reset below writes into the same arrays.
-        final_info["action_mask"] = final_info["action_mask"].copy()
+        if not self.acting.boxed:
+            final_info["action_mask"] = final_info["action_mask"].copy()
         final = {
             name: np.where(over.reshape(-1, *[1] * (part.ndim - 1)), part, np.zeros_like(part))
             for name, part in self._observation(out).items()
@@ -231,13 +234,22 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
 
     @property
     def action_names(self) -> tuple[str, ...]:
-        """The name of every action in the first lane; the last is ``wait``."""
+        """The name of every numbered action in the first lane; the last is ``wait``."""
+        own = world_names(self.model, int(self._lanes.s[0][at.TASK]))
+        if own is not None:
+            return own
         names = list(self.task.graph.names)
         names += [f"(unused {k})" for k in range(len(names), self._n)]
         return (*names, "wait")
 
     def action_masks(self) -> Any:
-        """Return the exact masks as bool ``[B, agents * (n + 1)]``."""
+        """Return the exact masks as bool ``[B, agents * (n + 1)]``.
+
+        Raises:
+            ValueError: if actions are vectors.
+        """
+        if self.acting.boxed:
+            raise ValueError("actions are vectors in a box: there is no mask")
         return self._masks(self._lanes.show()).reshape(self.num_envs, -1).astype(bool)
 
     def get_state(self) -> dict[str, Any]:
@@ -267,24 +279,30 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
 
     def _masks(self, out: at_lanes.Outputs) -> Any:
         mask = np.asarray(out.mask, np.int8)
-        shape = (self.num_envs, self._n + 1) if self._agents == 1 else (self.num_envs, self._agents, -1)
-        mask = mask.reshape(shape)
-        if self._orders:
+        mask = (
+            mask.reshape(self.num_envs, -1)
+            if self._agents == 1
+            else mask.reshape(self.num_envs, self._agents, -1)
+        )
+        if self._orders and not self._world:
             mask = np.stack([order.shuffle(row) for order, row in zip(self._orders, mask, strict=True)])
         return mask
 
     def _observation(self, out: at_lanes.Outputs) -> Obs:
-        if self._graph_view is not None:
-            return self._graphs(out)
         rows = np.asarray(out.obs, np.uint8)
+        world = {"world": self.view.world(rows[:, self._end :])} if self._world else {}
+        if self._graph_view is not None:
+            return {**self._graphs(out), **world}
         subtasks = rows[:, : self._cut].reshape(self.num_envs, -1, self._n)
         if self.options.knowledge == "none":
             self._draw_orders(out)
             subtasks = np.stack([o.shuffle(row) for o, row in zip(self._orders, subtasks, strict=True)])
-        found = {"subtasks": subtasks, "state": self.view.state(rows[:, self._cut :])}
+        found = {"subtasks": subtasks, "state": self.view.state(rows[:, self._cut : self._end])}
         if self.view.static_size:
             found["static"] = self._static_rows(np.asarray(out.ints[at_lanes.O_TASK]))
-        return found
+        if self._planes is not None:
+            world["planes"] = self._planes.planes(rows[:, self._end :])
+        return {**found, **world}
 
     def _graphs(self, out: at_lanes.Outputs) -> Obs:
         """Write the graph view, interpreted and lane after lane: no faster than single environments."""
@@ -324,19 +342,32 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         tardiness = np.asarray(out.floats[at_lanes.O_TARDINESS]).copy()
         dead = flags[at_lanes.O_DEAD_END].astype(bool)
         events = np.asarray(out.events, np.int32).reshape(-1, at_lanes.EVENT_COLUMNS)
+        if self._foggy:
+            events = self._in_sight(events)
         if self.options.knowledge != "full":
             refusals, tardiness, dead, events = self._withhold(flags, refusals, tardiness, dead, events)
+        mask = {} if self.acting.boxed else {"action_mask": self._masks(out)}
         return {
             "time": np.asarray(out.ints[at_lanes.O_TIME], np.int32).copy(),
             "elapsed": np.asarray(out.ints[at_lanes.O_ELAPSED], np.int32).copy(),
             "instance": np.asarray(out.ints[at_lanes.O_TASK], np.int32).copy(),
-            "action_mask": self._masks(out),
+            **mask,
             "refusal": refusals[:, 0].copy() if self._agents == 1 else refusals.copy(),
             "events": events,
             "success": flags[at_lanes.O_SUCCESS].astype(bool),
             "dead_end": dead,
             "tardiness": tardiness,
         }
+
+    def _in_sight(self, events: Any) -> Any:
+        """Leave out the events of places that no body of their lane sees."""
+        kept = np.ones(len(events), bool)
+        for k in np.flatnonzero((events[:, 2] >= at.E_MOVE) & (events[:, 4] >= 0)):
+            lane, place = int(events[k, 0]), int(events[k, 4])
+            m = self._lanes.memory(lane)
+            scene = self.model.scene(m.s[at.TASK])
+            kept[k] = scene is None or scene.sees(m, None, place)
+        return events[kept]
 
     def _withhold(self, flags: Any, refusals: Any, tardiness: Any, dead: Any, events: Any) -> tuple[Any, ...]:
         """Take out what the knowledge does not grant."""
@@ -351,6 +382,6 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
             telling = (refusals > at.FINISHED_REFUSAL) & (refusals != at.WORLD_REFUSAL)
             refusals = np.where(telling, at.WITHHELD_REFUSAL, refusals)
             for row in events:
-                if row[2] != at.E_UNDO + at.X_AGENT:
+                if row[2] != at.E_UNDO + at.X_AGENT and row[2] < at.E_MOVE:
                     row[3] = self._orders[row[0]].position(int(row[3]))
         return refusals, tardiness, dead, events

@@ -27,7 +27,8 @@ def source_hash(modules: Iterable[types.ModuleType]) -> str:
     """Return a short hash of the sources of the modules, the way they are compiled and numba's version."""
     digest = hashlib.sha256(version("numba").encode())
     # How it is compiled lies in a module that only numba can import.
-    digest.update(Path(__file__).with_name("compiled.py").read_bytes())
+    for name in ("compiled.py", "linking.py"):
+        digest.update(Path(__file__).with_name(name).read_bytes())
     for module in modules:
         digest.update(inspect.getsource(module).encode())
     return digest.hexdigest()[:16]

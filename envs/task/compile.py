@@ -54,27 +54,40 @@ def join_dims(shapes: Iterable[at.Dims]) -> at.Dims:
     return at.Dims(*(max(column) for column in zip(*shapes, strict=True)))
 
 
-def compile_graph(graph: TaskGraph, dims: at.Dims) -> tuple[list[int], list[int]]:
+def compile_graph(graph: TaskGraph, dims: at.Dims, table: Sequence[int] = ()) -> tuple[list[int], list[int]]:
     """Return one task as a row of integers and a row of words, padded to ``dims``.
 
+    Args:
+        graph: the task.
+        dims: the padded shape.
+        table: of its world, at most ``dims.world_ints`` integers.
+
     Raises:
-        ValueError: if the task does not fit.
+        ValueError: if the task or the table does not fit.
     """
     builder = _Builder(graph, dims)
     for name, have, room in zip(at.Dims._fields, builder.dims, dims, strict=True):
         if have > room:
             raise ValueError(f"task {graph.name!r} has {have} {name}, the padded shape has room for {room}")
-    t = builder.t + [0] * (dims.ints - len(builder.t))
+    if len(table) > dims.world_ints:
+        raise ValueError(
+            f"task {graph.name!r}: the world's table has {len(table)} numbers, "
+            f"the padded shape has room for {dims.world_ints}"
+        )
+    t = [*builder.t, *[0] * (dims.ints - len(builder.t)), *table, *[0] * (dims.world_ints - len(table))]
     tb = builder.tb + [0] * (dims.rows * dims.words - len(builder.tb))
     return t, tb
 
 
-def compile_bank(graphs: Sequence[TaskGraph], dims: at.Dims) -> Bank:
-    """Return several tasks as one bank of the shape ``dims``."""
-    rows = [compile_graph(graph, dims) for graph in graphs]
+def compile_bank(
+    graphs: Sequence[TaskGraph], dims: at.Dims, tables: Sequence[Sequence[int]] | None = None
+) -> Bank:
+    """Return several tasks (and their worlds' tables, if there are any) as one bank of the shape ``dims``."""
+    own = tables or [()] * len(graphs)
+    rows = [compile_graph(graph, dims, table) for graph, table in zip(graphs, own, strict=True)]
     dues = max([1, *(len(graph.dues) for graph in graphs)])
     bank = Bank(
-        t=np.array([t for t, _ in rows], np.int32).reshape(len(rows), dims.ints),
+        t=np.array([t for t, _ in rows], np.int32).reshape(len(rows), dims.length),
         tb=np.array([tb for _, tb in rows], np.uint64).reshape(len(rows), -1),
         rewards=np.zeros((len(rows), dims.subtasks)),
         weights=np.zeros((len(rows), dues)),

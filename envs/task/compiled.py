@@ -1,7 +1,7 @@
 """Compile the interpreted source with numba: one source, two executors.
 
 Owns how the kernel's functions become machine code. Each function is cloned with
-globals in which its callees are the compiled ones; nothing is rewritten. Its
+globals in which its callees are the compiled ones (``linking``); nothing is rewritten. Its
 annotations fix its argument types, so that each is compiled once. Compiled code is
 kept on disk in a folder named by a hash of all those sources, since numba does not
 notice a change in a callee of another file.
@@ -30,6 +30,7 @@ from numba.extending import intrinsic
 
 from stratagym.envs.task.code_cache import cache_folder, source_hash, variant, writable
 from stratagym.envs.task.layout import Memory
+from stratagym.envs.task.linking import callees_first, functions_of, with_globals
 
 # Numba's own annotations are partial.
 nb: Any = numba.types
@@ -171,6 +172,10 @@ INLINED = frozenset(
         "write_mask",
         "write_state",
         "write_subtasks",
+        "play_step",
+        "world_reset",
+        "world_view",
+        "world_mask",
     }
 )
 """Functions of the hot path that are small, or called in one place only: they must not cost a call."""
@@ -206,19 +211,15 @@ def compile_modules(
     """Compile the entry points and everything that they call.
 
     Args:
-        modules: in any order; their functions may call each other by name.
+        modules: in any order; their functions may call each other by name, and so no two may
+            bear one name.
         entries: the functions to return; their machine code is kept on disk.
         narrow: whether no task has more than 64 subtasks or gates.
 
     Returns:
         The compiled entry points by name.
     """
-    functions = {
-        name: value
-        for module in modules
-        for name, value in vars(module).items()
-        if isinstance(value, types.FunctionType) and value.__module__ == module.__name__
-    }
+    functions = functions_of(modules)
     words = {
         name: np.uint64(getattr(module, name)) for module in modules for name in getattr(module, "WORDS", ())
     }
@@ -229,24 +230,14 @@ def compile_modules(
     kept = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
     try:
-        for name in _callees_first(functions, entries, given):
-            clones[name] = _clone(functions[name], made | words)
+        for name in callees_first(functions, entries, given):
+            clones[name] = with_globals(functions[name], made | words)
             made[name] = njit(**_options(name, entries, folder))(clones[name])
     finally:
         numba.config.CACHE_DIR = kept  # type: ignore[attr-defined]
     for name in entries:
         _compile(made, functions, name, given)
     return {name: made[name] for name in entries}
-
-
-def _clone(function: types.FunctionType, replacements: dict[str, Any]) -> types.FunctionType:
-    """Return the function with other globals."""
-    clone = types.FunctionType(
-        function.__code__, dict(function.__globals__) | replacements, function.__name__, function.__defaults__
-    )
-    clone.__qualname__ = function.__name__
-    clone.__module__ = function.__module__
-    return clone
 
 
 def _options(name: str, entries: tuple[str, ...], folder: Path) -> dict[str, Any]:
@@ -262,25 +253,6 @@ def _options(name: str, entries: tuple[str, ...], folder: Path) -> dict[str, Any
     return options
 
 
-def _callees_first(
-    functions: Mapping[str, types.FunctionType], entries: tuple[str, ...], given: tuple[str, ...]
-) -> list[str]:
-    """Return the names of all functions that the entries reach, each after those that it calls."""
-    order: list[str] = []
-
-    def visit(name: str) -> None:
-        if name in order or name in given:
-            return
-        for other in functions[name].__code__.co_names:
-            if other in functions and other != name:
-                visit(other)
-        order.append(name)
-
-    for entry in entries:
-        visit(entry)
-    return order
-
-
 def _compile(
     made: Mapping[str, Any],
     functions: Mapping[str, types.FunctionType],
@@ -288,13 +260,13 @@ def _compile(
     given: tuple[str, ...],
 ) -> None:
     """Compile one entry point for the types of its annotations, or take it from the disk."""
-    inner = [name for name in _callees_first(functions, (entry,), given) if name != entry]
+    inner = [name for name in callees_first(functions, (entry,), given) if name != entry]
     signature = _signature(functions[entry])
     dispatcher = made[entry]
     if dispatcher._cache.load_overload(signature, dispatcher.targetctx) is None:
         for name in inner:
             if not made[name].overloads:
-                with _inner_code(len(_callees_first(functions, (name,), given))):
+                with _inner_code(len(callees_first(functions, (name,), given))):
                     made[name].compile(_signature(functions[name]))
                 made[name].disable_compile()
     dispatcher.compile(signature)

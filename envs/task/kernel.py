@@ -43,7 +43,9 @@ WANT_START, WANT_START_OR_GOAL, WANT_CHANGE = 0, 1, 2
 
 
 def succeeds(m: Memory, i: int) -> bool:
-    """Return whether the run of ``i`` succeeds, by its own draw."""
+    """Return whether the run of ``i`` succeeds: the world has reported no failure, and by its own draw."""
+    if has(m, at.FAILING, i):
+        return False
     row = at.HEADS + i * at.COLUMNS
     if m.t[row + at.CHANCE_HIGH] >= 65536:
         return True
@@ -58,6 +60,7 @@ def finish(m: Memory, i: int, success: bool) -> None:
     q = at.S_HEADS + i * at.S_COLUMNS
     clock = m.s[at.CLOCK]
     drop(m, at.RUNNING, i)
+    drop(m, at.FAILING, i)
     m.s[at.RUNS] -= 1
     m.s[q + at.END] = -1
     for k in range(m.t[row + at.BACK_COUNT]):

@@ -5,10 +5,10 @@ Owns the positions and the records ``Dims`` and ``Memory``. It holds no rule:
 which numba folds into the code.
 
 A task is one row of integers ``t`` and one row of 64-bit words ``tb``; the state of a
-lane is ``s`` and ``sb``; the room that a thread works in is ``x`` and ``xb``. The
-interpreter works on lists, compiled code on arrays of int32 and uint64. Bit sets are
-rows of W words; *row r* of ``tb`` starts at word ``r * W``. Lists inside ``t`` are
-referred to by position.
+lane is ``s`` and ``sb``; a world's own part stands behind the task's in ``t`` and ``s``;
+the room that a thread works in is ``x`` and ``xb``. The interpreter works on lists,
+compiled code on arrays of int32 and uint64. Bit sets are rows of W words; *row r* of
+``tb`` starts at word ``r * W``. Lists inside ``t`` are referred to by position.
 
 Letters in shapes: N subtasks, G gates, W words of 64 subtasks, A agents, L levels
 (free capacity of the resources, then stock of the items), E events, C constraints.
@@ -90,8 +90,10 @@ NO_GOAL = -2
     DIRTY_WORDS,
     S_LENGTH,
     SB_LENGTH,
+    T_WORLD,  # in t: the world's table, behind the task
+    Q_WORLD,  # in s: the world's part, behind the lane's
     HEADS,
-) = range(46)
+) = range(48)
 
 # t[HEADS + i * COLUMNS + column]: one subtask
 (
@@ -221,8 +223,22 @@ ATOM_DONE, ATOM_RUNNING, ATOM_STARTED = range(3)
 FREE_AT, DOWN_UNTIL, ATTENDS, AGENT_SIZE = range(4)
 
 # rows of sb. STARTED: since the last letter; SPENT: no start left; MET: needs hold; OPEN: no choice forbids;
-# BANNED: a formula forbids, as of the tick BAN
-(RUNNING, DONE, STARTED, CLOSED, UNKNOWN, SPENT, PAID, MET, OPEN, ELIGIBLE, BANNED, S_ROWS) = range(12)
+# BANNED: a formula forbids, as of the tick BAN; FAILING: its world has reported that the run fails
+(
+    RUNNING,
+    DONE,
+    STARTED,
+    CLOSED,
+    UNKNOWN,
+    SPENT,
+    PAID,
+    MET,
+    OPEN,
+    ELIGIBLE,
+    BANNED,
+    FAILING,
+    S_ROWS,
+) = range(13)
 # sb[QB_SEED]: seed of the episode; sb[QB_SEED + 1]: of the reset; sb[QB_CREW + i * CREW_WORDS]: who runs i
 
 # rows of xb (marks), then at XB_DIRTY two sets of gates
@@ -244,11 +260,20 @@ EVENT_WORDS = (
     "deadline",
     "appear",
     "join",
+    "move",
+    "lock",
+    "unlock",
+    "block",
+    "clear",
+    "slip",
+    "harm",
 )
 (E_START, E_SUCCESS, E_FAILURE, E_SPOIL, E_CLOSE, E_UNDO) = range(6)
-E_JOIN = 12
+(E_JOIN, E_MOVE, E_LOCK, E_UNLOCK, E_BLOCK, E_CLEAR, E_SLIP, E_HARM) = range(12, 20)
 # E_UNDO + X_... is the row of an event of the task. E_JOIN: a further agent of the start before it.
 # E_WHO: the agent of a start, whether a success was paid, the amount of an event.
+# From E_MOVE on: events of the place. E_WHAT: the world's number of the thing, fixture or body;
+# E_WHO: the number of the cell or the location, -1 for none.
 
 # Refusals: 0 accepted, then view.REFUSALS in order
 (
@@ -284,7 +309,12 @@ class Memory(NamedTuple):
 
 
 class Dims(NamedTuple):
-    """What the lanes of one bank have in common: the padded sizes, and the room that tasks take."""
+    """What the lanes of one bank have in common: the padded sizes, and the room that tasks take.
+
+    ``ints`` and ``rows`` are the lengths of a task in ``t`` and ``tb``; the world's table of
+    ``world_ints`` follows it in ``t``, ``world_state`` integers follow the lane in ``s``, and
+    ``world_rows`` event rows are what a world can add in a step.
+    """
 
     subtasks: int
     gates: int
@@ -295,11 +325,19 @@ class Dims(NamedTuple):
     constraints: int
     ints: int
     rows: int
+    world_ints: int = 0
+    world_state: int = 0
+    world_rows: int = 0
 
     @property
     def words(self) -> int:
         """How many 64-bit words hold one bit a subtask (W)."""
         return max(1, -(-self.subtasks // 64))
+
+    @property
+    def length(self) -> int:
+        """How long a row of ``t`` is: the task and the world's table."""
+        return self.ints + self.world_ints
 
     @property
     def levels(self) -> int:
@@ -310,6 +348,11 @@ class Dims(NamedTuple):
     def crew_words(self) -> int:
         """Words that name the agents of a run; none with one agent."""
         return 0 if self.agents <= 1 else -(-self.agents // 64)
+
+
+def fixed_lengths(subtasks: int) -> tuple[int, int]:
+    """Return how many integers of ``t`` and rows of ``tb`` stand before the lists that a task points to."""
+    return HEADS + subtasks * COLUMNS, B_ROWS
 
 
 def positions(d: Dims) -> dict[int, int]:
@@ -325,7 +368,7 @@ def positions(d: Dims) -> dict[int, int]:
     dirty = d.gates // 64 + 1
     # Without new starts a subtask ends, spoils, is undone and closes at most once in a
     # step, and once more for each event that names it.
-    rows = 2 * d.agents + 4 * n + 3 * d.events * n
+    rows = 2 * d.agents + 4 * n + 3 * d.events * n + d.world_rows
     refusals = 1 + rows * EVENT_SIZE
     can = refusals + d.agents
     sums = can + 2 * d.gates
@@ -339,11 +382,13 @@ def positions(d: Dims) -> dict[int, int]:
         Q_AGENTS: agents,
         Q_AUTOMATA: automata,
         Q_EVENTS: events,
-        S_LENGTH: events + d.events,
+        S_LENGTH: events + d.events + d.world_state,
         QB_SEED: seed,
         QB_CREW: crew,
         CREW_WORDS: d.crew_words,
         SB_LENGTH: crew + n * d.crew_words,
+        T_WORLD: d.ints,
+        Q_WORLD: events + d.events,
         X_REFUSALS: refusals,
         X_CAN: can,
         X_SUM: sums,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,9 +24,11 @@ CLOCKS = {"tick": kernel.TICK_CLOCK, "decision": kernel.DECISION_CLOCK, "event":
 
 
 class Happening(NamedTuple):
-    """One event of a step: when, what kind, on what (a subtask, resource, item or agent), and by whom.
+    """One event of a step: when, what kind, on what, and by whom.
 
-    ``subject`` is the number of what ``subtask`` names.
+    ``subtask`` names a subtask, resource, item or agent, or something of the world, and
+    ``subject`` is its number. ``place`` is the number of the cell or location where an event of
+    the world took place, -1 for all others.
     """
 
     tick: int
@@ -34,6 +36,14 @@ class Happening(NamedTuple):
     subtask: str
     agents: tuple[int, ...]
     subject: int = -1
+    place: int = -1
+
+
+class Named(Protocol):
+    """What knows the names of the things of a world: its scene."""
+
+    def names(self, kind: str) -> Sequence[str]:
+        """Return what the subjects of events of a kind are called, by their number."""
 
 
 def empty_lane(t: list[int], tb: list[int]) -> at.Memory:
@@ -48,22 +58,34 @@ def event_rows(m: at.Memory) -> list[tuple[int, int, int, int]]:
     return [(m.x[k], m.x[k + 1], m.x[k + 2], m.x[k + 3]) for k in starts]
 
 
-def happenings(m: at.Memory, graph: TaskGraph, rows: Iterable[tuple[int, int, int, int]]) -> list[Happening]:
+def happenings(
+    m: at.Memory,
+    graph: TaskGraph,
+    rows: Iterable[tuple[int, int, int, int]],
+    scene: Named | None = None,
+) -> list[Happening]:
     """Return the events of the latest step in words.
 
     Args:
         m: a lane just stepped.
         graph: its task.
         rows: see ``event_rows``.
+        scene: where it is played, None in the abstract world.
     """
     found: list[Happening] = []
     subtasks, crews = graph.subtasks, m.t[at.CREW_WORDS] != 0
-    for tick, code, what, _ in rows:
+    for tick, code, what, who in rows:
         kind = at.EVENT_WORDS[code]
         if code <= at.E_FAILURE:
             found.append(Happening(tick, kind, subtasks[what].name, crew(m, what) if crews else (0,), what))
             continue
         if kind == "join":
+            continue
+        if code >= at.E_MOVE:
+            if scene is None:
+                raise ValueError(f"an event {kind!r} of a world, without its scene")
+            crew_of = (what,) if code == at.E_HARM else ()
+            found.append(Happening(tick, kind, scene.names(kind)[what], crew_of, what, who))
             continue
         if kind == "close" and has(m, at.UNKNOWN, what):
             continue

@@ -1,10 +1,12 @@
 """The ``flat`` view: a fixed-size dictionary of arrays that one network can read.
 
-Owns its space and how tasks and lanes are written into it. Three keys:
+Owns its space and how tasks and lanes are written into it. Three keys, and in a world a fourth:
 
 - ``subtasks`` ``[F, N]`` uint8: one row a feature (``FEATURES``), one column a subtask;
 - ``state`` ``[K]`` uint8: the clock, agents, free capacity, stock, automata;
-- ``static`` ``[S]`` float32: the task itself, written at reset only.
+- ``static`` ``[S]`` float32: the task itself, written at reset only;
+- ``world`` ``[V]`` uint8: what the world shows of itself. Where bodies act by a Box it is float32
+  in -1..1: of two bytes each, the high one first, 32768 standing for 0.
 
 Ticks and amounts are capped at 255, and so small integers are all that moves at every
 step. What a family never uses, and static numbers that are the same in all its tasks,
@@ -391,6 +393,8 @@ class FlatView:
         knowledge: what is granted.
         kept: positions of the static numbers that are kept; None for all.
         moving: positions of the state part that are kept; None for all.
+        world: bytes that the world writes.
+        fine: whether two of them are one number.
     """
 
     def __init__(
@@ -401,6 +405,8 @@ class FlatView:
         knowledge: Knowledge,
         kept: Sequence[int] | None = None,
         moving: Sequence[int] | None = None,
+        world: int = 0,
+        fine: bool = False,
     ) -> None:
         granted = GRANTED[knowledge] & set(uses)
         self.features = [k for k, name in enumerate(FEATURES) if name in granted]
@@ -416,6 +422,7 @@ class FlatView:
             self._moving = np.array([k for k in moving if k < self.state_bytes], np.int64)
         whole = sum(int(np.prod(b.shape)) for b in self.blocks)
         self.static_size = whole if self.kept is None else len(self.kept)
+        self.world_bytes, self.fine = world, fine
         self.space = self._space()
 
     @property
@@ -427,6 +434,13 @@ class FlatView:
         """Return the state part of what a lane has written, ``[..., state_bytes]``."""
         return written if self._moving is None else written[..., self._moving]
 
+    def world(self, written: Any) -> Any:
+        """Return the world's part of what a lane has written, ``[..., world_bytes]``."""
+        if not self.fine:
+            return written
+        pairs = written.reshape(*written.shape[:-1], -1, 2).astype(np.float32)
+        return (pairs[..., 0] * 256 + pairs[..., 1]) / np.float32(32768) - np.float32(1)
+
     def _space(self) -> spaces.Dict:
         u8 = np.uint8
         parts: dict[str, spaces.Space[Any]] = {
@@ -435,6 +449,10 @@ class FlatView:
         }
         if self.static_size:
             parts["static"] = spaces.Box(-np.inf, np.inf, (self.static_size,), np.float32)
+        if self.world_bytes and self.fine:
+            parts["world"] = spaces.Box(-1.0, 1.0, (self.world_bytes // 2,), np.float32)
+        elif self.world_bytes:
+            parts["world"] = spaces.Box(0, CAP, (self.world_bytes,), u8)
         return spaces.Dict(parts)
 
     def static(self, graph: TaskGraph) -> Vector:
