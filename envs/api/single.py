@@ -242,6 +242,20 @@ class TaskEnv(gym.Env[Obs, Any]):
         bare = self.model.bare(self.instance)
         return observe(m, self._graph, mask, self.options, self._order, world, bare)
 
+    def shown(self) -> Obs:
+        """Return the present observation, as the latest ``reset`` or ``step`` has returned it."""
+        return self._observation(at_lanes.moment(self.lanes.show()))
+
+    @property
+    def order(self) -> Order | None:
+        """The order in which the subtasks are shown under ``knowledge="none"``, else None."""
+        return self._order
+
+    @property
+    def graph_view(self) -> Any:
+        """What writes the graph view, None where another view is shown."""
+        return self._graph_view
+
     @property
     def scene(self) -> Scene | None:
         """Where the task of the present episode is played; None in the abstract world."""

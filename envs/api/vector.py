@@ -228,6 +228,11 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
     # -------------------------------------------------------------- for users
 
     @property
+    def graph_view(self) -> Any:
+        """What writes the graph view, None where another view is shown."""
+        return self._graph_view
+
+    @property
     def task(self) -> Task:
         """The task of the first lane."""
         return self.model.task(int(self._lanes.s[0][at.TASK]))

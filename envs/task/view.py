@@ -120,6 +120,7 @@ class Observation:
         world: what the body can see (None in the abstract world).
         text: a description in words, where asked for.
         commands: the allowed commands in words, where asked for.
+        arrays: a view of the same moment, where the agent reads arrays (a trained network).
     """
 
     task: TaskView
@@ -127,6 +128,7 @@ class Observation:
     world: Any = None
     text: str | None = None
     commands: tuple[str, ...] = ()
+    arrays: Mapping[str, Any] | None = None
 
 
 def hide_times(graph: TaskGraph) -> TaskGraph:

@@ -426,6 +426,11 @@ class FlatView:
         self.space = self._space()
 
     @property
+    def moving(self) -> list[int] | None:
+        """Positions of the state part that are kept; None for all."""
+        return None if self._moving is None else [int(k) for k in self._moving]
+
+    @property
     def state_size(self) -> int:
         """How many numbers the state part shows."""
         return self.state_bytes if self._moving is None else len(self._moving)
