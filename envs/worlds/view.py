@@ -241,22 +241,110 @@ class PlacesView(WorldView):
     rules: Rules = field(default_factory=dict)
 
 
+Points = np.ndarray[Any, np.dtype[np.float32]]
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """A place of a plane to reach, or to act at."""
+
+    name: str
+    at: Point
+    radius: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipView:
+    """A clip of a plane: a channel open at both ends, through which a cable is led.
+
+    Attributes:
+        name: of the clip.
+        at: its middle.
+        angle: radians from the x axis towards the y axis, from the mouth to the exit.
+        radius: how far beside its axis one may be in it.
+        length: from the middle to the mouth, and to the exit.
+        lane: from the begin of its lane to the mouth.
+        filled: whether it holds the cable.
+    """
+
+    name: str
+    at: Point
+    angle: float
+    radius: float
+    length: float
+    lane: float
+    filled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ObstacleView:
+    """An obstacle of a plane: all within ``radius`` of a line (both ends alike: a post)."""
+
+    name: str
+    ends: tuple[Point, Point]
+    radius: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaneRuleView:
+    """How a subtask is done on a plane.
+
+    Attributes:
+        by: ``act``, ``reach``, ``pick up``, ``route``, ``insert`` or ``perturb``.
+        at: name of the site or clip; None for the end of the cable.
+        limit: ticks after which it fails.
+    """
+
+    by: str
+    at: str | None
+    limit: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaneView(WorldView):
-    """A plane with bodies that are steered; lengths in metres, times in ticks.
+    """A plane with bodies that are steered; lengths in its units, times in ticks, y grows downwards.
+
+    An action is a vector (acceleration in x, in y, gripper), each in -1..1: of a body's greatest
+    acceleration; a gripper of at least a half begins what can be begun there, one of at most minus
+    a half lets go of the cable. ``hand`` of a body is 1 while it holds the cable.
 
     Attributes:
         positions: ``[bodies, 2]`` float32.
-        velocities: ``[bodies, 2]`` float32, metres a tick.
-        cable: ``[points, 2]`` float32, from the fixed end on; empty without a cable.
-        clips: ``[clips, 2]`` float32.
-        limits: by name, such as the greatest acceleration and speed, and the size of the plane.
-        rules: see ``Rules``.
+        velocities: ``[bodies, 2]`` float32, units a tick.
+        runs: for each body the subtask that it is at work on, -1 for none (0 for one that is not
+            named, without knowledge of the task).
+        since: for each body the tick at which it began that.
+        radii: of the bodies.
+        speeds: their greatest speeds, units a tick.
+        accelerations: their greatest accelerations in one axis.
+        size: width and height.
+        sites: places that are no clips.
+        clips: in the order of the scene.
+        obstacles: that stand there now.
+        cable: ``[points, 2]`` float32, the live stretch from where it is paid out to its end; empty
+            without a cable.
+        laid: ``[points, 2]`` float32, the cable that is laid, from the drum on.
+        holder: body that holds the cable's end, -1 for none.
+        stuck: name of the clip in which the end is stuck, None for none.
+        grip: how near to the cable's end a body must be to take it.
+        rules: subtask -> how it is done (one way each); empty where not known.
     """
 
-    positions: np.ndarray[Any, np.dtype[np.float32]]
-    velocities: np.ndarray[Any, np.dtype[np.float32]]
-    cable: np.ndarray[Any, np.dtype[np.float32]]
-    clips: np.ndarray[Any, np.dtype[np.float32]]
-    limits: Mapping[str, float] = field(default_factory=dict)
-    rules: Rules = field(default_factory=dict)
+    positions: Points
+    velocities: Points
+    runs: tuple[int, ...]
+    since: tuple[int, ...]
+    radii: tuple[float, ...]
+    speeds: tuple[float, ...]
+    accelerations: tuple[float, ...]
+    size: Point
+    sites: tuple[SiteView, ...] = ()
+    clips: tuple[ClipView, ...] = ()
+    obstacles: tuple[ObstacleView, ...] = ()
+    cable: Points
+    laid: Points
+    holder: int = -1
+    stuck: str | None = None
+    grip: float = 0.0
+    rules: Mapping[int, tuple[PlaneRuleView, ...]] = field(default_factory=dict)
