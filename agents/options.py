@@ -65,4 +65,4 @@ class Options:
     def end(self, lanes: Lanes = slice(None)) -> Ended:
         """Return what the options of the lanes have come to."""
         elapsed = self.elapsed[lanes].copy()
-        return Ended(elapsed, self.returns[lanes].copy(), self.gamma**elapsed)
+        return Ended(elapsed, self.returns[lanes].copy(), np.asarray(self.gamma**elapsed, np.float64))
