@@ -96,3 +96,27 @@ def obstruct(
 def shuffled(rng: np.random.Generator, cells: Map) -> list[Cell]:
     """Return the cells of the floor in a drawn order."""
     return [(int(x), int(y)) for y, x in rng.permutation(np.argwhere(cells == FLOOR))]
+
+
+SYMBOLS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!$%&*+-/:;<=>?@^_|~"
+"""Characters that stand for what is furnished, in this order."""
+
+
+def furnished(cells: Map, where: Mapping[Cell, Mapping[str, str]]) -> dict[str, Any]:
+    """Return a map with things in it as ``map`` and ``legend`` of a scene.
+
+    Args:
+        cells: walls and floor.
+        where: cell -> its ``fixture`` and ``thing``, as an entry of a legend.
+
+    Raises:
+        ValueError: if there are more kinds of cells than characters.
+    """
+    kinds = {tuple(sorted(spot.items())): dict(spot) for spot in where.values()}
+    if len(kinds) > len(SYMBOLS):
+        raise ValueError(f"{len(kinds)} kinds of cells are more than the {len(SYMBOLS)} characters of a map")
+    symbol = dict(zip(sorted(kinds), SYMBOLS, strict=False))
+    drawn = cells.copy()
+    for (x, y), spot in where.items():
+        drawn[y, x] = symbol[tuple(sorted(spot.items()))]
+    return {"map": rows_of(drawn), "legend": {symbol[kind]: kinds[kind] for kind in symbol}}
