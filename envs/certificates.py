@@ -51,6 +51,7 @@ def certificate_of(source: TaskSource) -> Certificate | None:
         references=tuple(
             Reference(content["objective"], value, bound, kind) for _, value, bound, kind in rows
         ),
+        sizes=tuple(content["sizes"]) if "sizes" in content else None,
     )
 
 

@@ -22,6 +22,7 @@ import gymnasium
 from stratagym.envs import domains
 from stratagym.envs.domains.domain import Domain, TaskSource
 from stratagym.envs.step import Model
+from stratagym.envs.task.source import read
 from stratagym.envs.task.spec import Task, load_task
 
 SINGLE = "stratagym.envs.api.make:single"
@@ -80,6 +81,7 @@ def register(
     *,
     task: str | os.PathLike[str] | Mapping[str, Any] | Task | None = None,
     family: str | Callable[[int], Mapping[str, Any]] | None = None,
+    world: str | os.PathLike[str] | Mapping[str, Any] | Callable[[int], Mapping[str, Any]] | None = None,
     count: int = DEFAULT_FAMILY_COUNT,
 ) -> None:
     """Register an environment of your own with Gymnasium.
@@ -89,10 +91,12 @@ def register(
         task: one task: a file, a mapping or a loaded ``Task``.
         family: or many: a function ``index -> mapping`` that returns the same task for the
             same index, or its name as ``package.module:function``.
+        world: where a task is played: a file or a mapping; of a family a function of the index
+            (or its name), too. Left out: in no place, an action names a subtask.
         count: how many tasks the family has; an episode's seed picks one.
 
     Raises:
-        TaskError: if the task is refused.
+        TaskError: if the task or the world is refused.
         ValueError: if not exactly one of ``task`` and ``family`` is given, or it cannot be used.
 
     A task without a horizon gets twice its reference. The pictures, views and APIs are
@@ -103,10 +107,15 @@ def register(
     if task is not None:
         loaded = task if isinstance(task, Task) else load_task(task)
         content: dict[str, Any] = {"task": loaded.to_dict(), "default_horizon": True}
+        if world is not None:
+            content["world"] = _place(world)
+            model_of(**content).scene(0)
     else:
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"count={count!r}: the number of tasks is an integer of at least 1")
         content = {"family": _name_of(family), "count": count, "default_horizon": True}
+        if world is not None:
+            content["world"] = _name_of(world, "world")
         model_of(**content).task(0)
     _register_again(id, content)
 
@@ -116,13 +125,24 @@ def _register_again(env_id: str, kwargs: dict[str, Any]) -> None:
     gymnasium.register(env_id, SINGLE, vector_entry_point=VECTOR, kwargs=kwargs)
 
 
-def _name_of(family: Any) -> str:
+def _place(world: Any) -> Any:
+    """Return a world as its mapping: read, if it is a file; a loaded scene stays what it is.
+
+    Raises:
+        TaskError: if the file cannot be read.
+    """
+    if isinstance(world, str | os.PathLike):
+        return read(world)
+    return world
+
+
+def _name_of(family: Any, option: str = "family") -> str:
     """Return a function as ``module:name``, checked to lead back to it."""
     if isinstance(family, str):
-        _function(family)
+        _function(family, option)
         return family
     if not callable(family):
-        raise ValueError(f"family={family!r} is neither a function nor the name of one")
+        raise ValueError(f"{option}={family!r} is neither a function nor the name of one")
     name = f"{family.__module__}:{getattr(family, '__qualname__', type(family).__qualname__)}"
     if family.__module__ != "__main__" and _lookup(name) is family:
         return name
@@ -149,10 +169,12 @@ def _lookup(name: str) -> Any:
     return found
 
 
-def _function(name: str) -> Callable[[int], Mapping[str, Any]]:
+def _function(name: str, option: str = "family") -> Callable[[int], Mapping[str, Any]]:
     found = _local.get(name) or _lookup(name)
     if not callable(found):
-        raise ValueError(f"family={name!r} is not a function that can be imported (package.module:function)")
+        raise ValueError(
+            f"{option}={name!r} is not a function that can be imported (package.module:function)"
+        )
     function: Callable[[int], Mapping[str, Any]] = found
     return function
 
@@ -162,6 +184,7 @@ def model_of(
     domain: str | None = None,
     task: Any = None,
     family: str | None = None,
+    world: Any = None,
     count: int = DEFAULT_FAMILY_COUNT,
     default_horizon: bool | None = None,
     **options: Any,
@@ -172,9 +195,11 @@ def model_of(
         domain: name of a domain, whose own options are ``options``.
         task: or one task: a file, a mapping or a ``Task``.
         family: or a function by name.
+        world: where the task is played: a file, a mapping or a loaded scene; for a family a
+            function by name.
         count: see ``register``.
         default_horizon: whether a task without a horizon gets one (always in registered
-            environments; not in ``stratagym/Task-v0``).
+            environments and in worlds; else not in ``stratagym/Task-v0``).
         **options: the domain's own.
 
     Raises:
@@ -187,17 +212,20 @@ def model_of(
         raise TypeError(f"unknown option {next(iter(options))!r}")
     horizon = bool(default_horizon)
     if family is not None:
-        key: Any = ("family", family, count, horizon)
+        key: Any = ("family", family, world, count, horizon)
         if key not in _models:
             _models[key] = Model(
-                f"family:{family}", count, _function(family), default_horizon=horizon,
-                recipe={"family": family, "count": count, "default_horizon": horizon},
+                f"family:{family}" + (f" in {world}" if world else ""), count, _function(family),
+                scene=None if world is None else _function(world, "world"), default_horizon=horizon,
+                recipe={"family": family, "world": world, "count": count, "default_horizon": horizon},
             )  # fmt: skip
         return _models[key]
     if task is None:
         raise TypeError("this environment needs task=..., a file or a mapping")
     loaded = task if isinstance(task, Task) else load_task(task)
     key = ("task", loaded.digest, horizon)
+    if world is not None:
+        return _task_in_world(loaded, _place(world))
     if key not in _models:
         _models[key] = Model(
             f"task:{loaded.digest}", 1, lambda index: loaded, default_horizon=horizon,
@@ -206,9 +234,29 @@ def model_of(
     return _models[key]
 
 
+def _task_in_world(task: Task, world: Any) -> Model:
+    """Return one task played in one world, given as a mapping or a loaded scene."""
+    scene = world
+    if isinstance(world, Mapping):
+        from stratagym.envs.worlds.scene import load_scene
+
+        scene = load_scene(world, task)
+    key = ("task", task.digest, scene.kind, scene.digest)
+    if key not in _models:
+        _models[key] = Model(
+            f"task:{task.digest} in {scene.kind}:{scene.digest}", 1, lambda index: task,
+            scene=lambda index: scene, recipe={"task": task.to_dict(), "world": world},
+        )  # fmt: skip
+    return _models[key]
+
+
 def own_options(domain: str | None) -> tuple[str, ...]:
     """Return the names of a domain's own options; without a domain, of those that any task takes."""
-    return ("task",) if domain is None else tuple(inspect.signature(find_domains()[domain].source).parameters)
+    return (
+        ("task", "world")
+        if domain is None
+        else tuple(inspect.signature(find_domains()[domain].source).parameters)
+    )
 
 
 def source_of(domain: str, options: Mapping[str, Any]) -> TaskSource:
@@ -233,7 +281,7 @@ def _domain_model(domain: str, options: dict[str, Any]) -> Model:
     key = ("domain", domain, source.key, source.count)
     if key not in _models:
         _models[key] = Model(
-            source.key, source.count, source.mapping, certificate_of(source),
+            source.key, source.count, source.mapping, certificate_of(source), scene=source.scene,
             recipe={"domain": domain, **options},
         )  # fmt: skip
     return _models[key]

@@ -18,7 +18,7 @@ _COMMON = tuple(field.name for field in fields(Options))
 
 
 _BATCH = ("autoreset_mode", "threads", "copy", "events")
-_CONTENT = ("domain", "task", "family", "count", "default_horizon")
+_CONTENT = ("domain", "task", "family", "world", "count", "default_horizon")
 
 
 def split_options(kwargs: dict[str, Any], also: tuple[str, ...] = ()) -> tuple[Options, dict[str, Any]]:

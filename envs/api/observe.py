@@ -17,17 +17,15 @@ from stratagym.envs.rng import permutation
 from stratagym.envs.task import kernel
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.graph import Duration, TaskGraph
+from stratagym.envs.task.imagine import agent_view, run_view
 from stratagym.envs.task.layout import Memory
 from stratagym.envs.task.nodes import has
 from stratagym.envs.task.simulate import Happening
-from stratagym.envs.task.starts import idle
 from stratagym.envs.task.view import (
     REFUSALS,
     STATUS,
-    AgentView,
     Knowledge,
     Observation,
-    RunView,
     TaskView,
     hide_subtasks,
     hide_times,
@@ -174,7 +172,7 @@ def observe(
         names=tuple(names),
         status=tuple(status),
         graph=known if full else hide_times(known),
-        runs=tuple(_run(m, i) for i in range(n)) if full else (),
+        runs=tuple(run_view(m, i) for i in range(n)) if full else (),
         agents=agents if full else tuple(replace(a, free_at=None) for a in agents),
         free={r.name: m.s[levels + k] for k, r in enumerate(graph.resources)},
         stock={item.name: m.s[stock + k] for k, item in enumerate(graph.items)},
@@ -224,33 +222,6 @@ def _duration(m: Memory, i: int) -> Duration:
     if kind == at.DUR_CHOICE:
         return Duration("choice", tuple(m.t[a : a + b]))
     return Duration("fixed", (a,))
-
-
-def agent_view(m: Memory, graph: TaskGraph, a: int, names: Sequence[str | None]) -> AgentView:
-    """Return one agent as it is seen."""
-    q = m.t[at.Q_AGENTS] + a * at.AGENT_SIZE
-    free = bool(idle(m, a))
-    attends = m.s[q + at.ATTENDS]
-    busy = attends >= 0 and m.s[q + at.FREE_AT] > m.s[at.CLOCK]
-    drawn = busy and graph.subtasks[attends].duration.drawn
-    until = max(m.s[q + at.FREE_AT], m.s[q + at.DOWN_UNTIL])
-    return AgentView(
-        name=graph.agents[a].name,
-        idle=free,
-        attends=names[attends] if busy else None,
-        free_at=m.s[at.CLOCK] if free else None if drawn else until,
-        skills=frozenset(graph.skills[k] for k in graph.agents[a].skills),
-    )
-
-
-def _run(m: Memory, i: int) -> RunView:
-    """Return what is known of a subtask's runs."""
-    q = at.S_HEADS + i * at.S_COLUMNS
-
-    def tick(column: int) -> int | None:
-        return m.s[q + column] if m.s[q + column] >= 0 else None
-
-    return RunView(m.s[q + at.STARTS], tick(at.START), tick(at.SUCCEEDED), tick(at.FIRST))
 
 
 def _lane(m: Memory, graph: TaskGraph, bare: list[int] | None) -> Memory | None:

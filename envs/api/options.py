@@ -55,6 +55,7 @@ class Options:
         end_on_dead_end: whether a proved dead end terminates the episode.
         executor: ``auto``, ``interpreted`` or ``compiled``.
         opaque: whether names are hidden under ``knowledge="none"``.
+        panel: whether the task graph and the Gantt chart stand beside the picture of a world.
     """
 
     clock: Clock = "decision"
@@ -64,6 +65,7 @@ class Options:
     end_on_dead_end: bool = False
     executor: Executor = "auto"
     opaque: bool = False
+    panel: bool = False
 
     def __post_init__(self) -> None:
         one_of("clock", self.clock, tuple(CLOCKS))
@@ -72,7 +74,7 @@ class Options:
         one_of("executor", self.executor, EXECUTORS)
         if self.reward is not None:
             one_of("reward", self.reward, REWARDS)
-        for name in ("end_on_dead_end", "opaque"):
+        for name in ("end_on_dead_end", "opaque", "panel"):
             if not isinstance(getattr(self, name), bool):
                 raise OptionError(f"{name}={getattr(self, name)!r} is neither True nor False")
 

@@ -8,11 +8,12 @@ Importing this module imports PettingZoo and registers every id there (from 1.27
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, SupportsInt
+from typing import Any, Literal, get_args
 
 import gymnasium
 import numpy as np
@@ -20,7 +21,7 @@ import pettingzoo
 from gymnasium import spaces
 
 from stratagym.envs.api.make import split_options
-from stratagym.envs.api.options import OptionError, Options
+from stratagym.envs.api.options import OptionError, Options, one_of
 from stratagym.envs.api.single import TaskEnv
 from stratagym.envs.registry import SINGLE, TASK_ID, model_of
 from stratagym.envs.step import Model
@@ -29,6 +30,7 @@ from stratagym.envs.task.spec import Task
 from stratagym.envs.task.view import Observation
 
 AgentObs = dict[str, Any]
+RewardSharing = Literal["shared", "individual"]
 PARALLEL = "stratagym.envs.api.parallel:parallel"
 AEC = "stratagym.envs.api.parallel:aec"
 
@@ -42,8 +44,9 @@ class TaskParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
     Every agent acts by ``Discrete(n + 1)``, the last action waits; an agent that is not in
     the dictionary of a step waits too. An agent sees ``{"observation": ..., "action_mask":
     int8 [n + 1]}``: what ``gymnasium.make`` shows, with ``"self"`` (int8 ``[agents]``, one at the
-    agent's place) where there are several. All get the same reward, and all end together.
-    ``infos`` are those of ``TaskEnv`` with the agent's own ``action_mask`` and ``refusal``.
+    agent's place) where there are several. In a world it sees what its own body sees, and where
+    actions are vectors there is no ``action_mask``. All end together. ``infos`` are those of
+    ``TaskEnv`` with the agent's own ``action_mask``, ``refusal`` and, in a fog, ``events``.
 
     Agents bear their names in the task if it is the only one and they read like ``cook_0``,
     else ``agent_0``, ``agent_1``, ...; ``agents`` are those of the present task.
@@ -52,6 +55,9 @@ class TaskParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
         model: the tasks; the seed of an episode picks one.
         options: see ``Options``.
         render_mode: ``rgb_array``, ``human``, ``ansi`` or None.
+        reward_sharing: ``shared``: all get the reward of the whole; ``individual``: what the file
+            pays for a success goes, in equal parts, to those who started it (``reward="task"``
+            only: the others measure the whole).
 
     Attributes:
         env: the single environment inside.
@@ -66,22 +72,34 @@ class TaskParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
         "is_parallelizable": True,
     }
 
-    def __init__(self, model: Model, options: Options, render_mode: str | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        options: Options,
+        render_mode: str | None = None,
+        reward_sharing: RewardSharing = "shared",
+    ) -> None:
+        one_of("reward_sharing", reward_sharing, get_args(RewardSharing))
+        if reward_sharing == "individual" and options.reward_for(model) != "task":
+            raise OptionError(
+                f"reward_sharing='individual': reward={options.reward_for(model)!r} measures the whole; "
+                "only the rewards of the file (reward='task') are someone's own"
+            )
         self.env = TaskEnv(model, options, render_mode)
-        self.render_mode = render_mode
+        self.render_mode, self.reward_sharing = render_mode, reward_sharing
         self.max_cycles: int | None = None
         self.possible_agents = _names(model)
         self.agents: list[str] = []
-        n = model.dims.subtasks
-        seen: Any = self.env.observation_space
-        if len(self.possible_agents) > 1:
-            self_space = spaces.Box(0, 1, (len(self.possible_agents),), np.int8)
-            seen = spaces.Dict({**seen.spaces, "self": self_space})
-        self._observation_spaces = {
-            name: spaces.Dict({"observation": seen, "action_mask": spaces.Box(0, 1, (n + 1,), np.int8)})
-            for name in self.possible_agents
-        }
-        self._action_spaces = {name: spaces.Discrete(n + 1) for name in self.possible_agents}
+        acting, count = self.env.acting, len(self.possible_agents)
+        self._sights = Sights(self.env)
+        seen: Any = self._sights.space
+        if count > 1:
+            seen = spaces.Dict({**seen.spaces, "self": spaces.Box(0, 1, (count,), np.int8)})
+        parts = {"observation": seen}
+        if not acting.boxed:
+            parts["action_mask"] = spaces.Box(0, 1, (acting.columns,), np.int8)
+        self._observation_spaces = {name: spaces.Dict(parts) for name in self.possible_agents}
+        self._action_spaces = {name: copy.deepcopy(acting.one) for name in self.possible_agents}
 
     # -------------------------------------------------------------- PettingZoo
 
@@ -89,7 +107,7 @@ class TaskParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
         """Return the space of what an agent sees: always the same object."""
         return self._observation_spaces[agent]
 
-    def action_space(self, agent: str) -> spaces.Discrete:
+    def action_space(self, agent: str) -> spaces.Space[Any]:
         """Return the space of an agent's actions: always the same object."""
         return self._action_spaces[agent]
 
@@ -102,7 +120,7 @@ class TaskParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
         return self._observations(seen, info), self._infos(info)
 
     def step(
-        self, actions: Mapping[str, SupportsInt | None]
+        self, actions: Mapping[str, Any]
     ) -> tuple[
         dict[str, AgentObs], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]
     ]:
@@ -116,13 +134,18 @@ class TaskParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
                 raise ValueError(f"no agent is called {name!r}; there are {', '.join(self.possible_agents)}")
         if not self.agents:
             return {}, {}, {}, {}, {}
-        wait = self.model.dims.subtasks
+        acting = self.env.acting
         chosen = [actions.get(name) for name in self.possible_agents]
-        joint = [wait if action is None else int(action) for action in chosen]
+        joint = [acting.waiting if action is None else action for action in chosen]
+        if not acting.boxed:
+            joint = [int(action) for action in joint]
         seen, reward, terminated, truncated, info = self.env.step(joint[0] if len(joint) == 1 else joint)
+        own = [float(reward)] * len(joint)
+        if self.reward_sharing == "individual":
+            own = self.env.earned()
         found = (
             self._observations(seen, info),
-            dict.fromkeys(self.agents, float(reward)),
+            dict(zip(self.agents, own, strict=False)),
             dict.fromkeys(self.agents, terminated),
             dict.fromkeys(self.agents, truncated),
             self._infos(info),
@@ -176,14 +199,19 @@ class TaskParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
     def observation(self) -> list[Observation]:
         """Return what each agent of the present task gets, in their order.
 
-        The masks have a row for every agent, so that a planner for all can sit in each;
-        under ``none``, where skills are not known, only waiting is shown for the others.
+        The masks over subtasks have a row for every agent, so that a planner for all can sit in
+        each; under ``none``, where skills are not known, only waiting is shown for the others. In a
+        world each looks around with its own body.
         """
-        shared = self.env.observation()
         count = len(self.env.task.graph.agents)
+        if self.env.scene is None:
+            shared = self.env.observation()
+            each = [replace(shared, mask=shared.mask.copy()) for _ in range(count)]
+        else:
+            each = [self.env.observation(a) for a in range(count)]
         if self.env.options.knowledge != "none":
-            return [replace(shared, mask=shared.mask.copy()) for _ in range(count)]
-        return [replace(shared, mask=_alone(shared.mask, a)) for a in range(count)]
+            return each
+        return [replace(seen, mask=_alone(seen.mask, a)) for a, seen in enumerate(each)]
 
     def get_state(self) -> dict[str, Any]:
         """Return an exact, picklable copy of the episode's state."""
@@ -200,31 +228,72 @@ class TaskParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
 
     # -------------------------------------------------------------- inside
 
-    def _rows(self, info: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.int8]]:
-        mask: np.ndarray[Any, np.dtype[np.int8]] = info["action_mask"]
-        return mask.reshape(len(self.possible_agents), -1)
+    def _masks(self, info: dict[str, Any], a: int) -> dict[str, np.ndarray[Any, np.dtype[np.int8]]]:
+        """Return an agent's own row of the mask under its key; nothing where there is none."""
+        if "action_mask" not in info:
+            return {}
+        return {"action_mask": info["action_mask"].reshape(len(self.possible_agents), -1)[a].copy()}
 
     def _observations(self, seen: dict[str, Any], info: dict[str, Any]) -> dict[str, AgentObs]:
         found: dict[str, AgentObs] = {}
         places = np.eye(len(self.possible_agents), dtype=np.int8)
         for a, name in enumerate(self.agents):
-            own = {key: part.copy() for key, part in seen.items()}
+            own = self._sights.own(seen, a)
             if len(places) > 1:
                 own["self"] = places[a]
-            found[name] = {"observation": own, "action_mask": self._rows(info)[a].copy()}
+            found[name] = {"observation": own, **self._masks(info, a)}
         return found
 
     def _infos(self, info: dict[str, Any]) -> dict[str, dict[str, Any]]:
         reasons = [info["refusal"]] if len(self.possible_agents) == 1 else info["refusal"]
+        foggy = self.env.scene is not None and self.env.scene.fog
         return {
             name: {
                 **info,
-                "action_mask": self._rows(info)[a].copy(),
+                **self._masks(info, a),
                 "refusal": reasons[a],
-                "events": [{**event, "agents": list(event["agents"])} for event in info["events"]],
+                "events": self.env.told(a) if foggy else copy.deepcopy(info["events"]),
             }
             for a, name in enumerate(self.agents)
         }
+
+
+class Sights:
+    """What of an environment's observation each agent's own body sees.
+
+    Args:
+        env: the single environment.
+
+    Attributes:
+        space: of one agent's part, the same for all.
+    """
+
+    def __init__(self, env: TaskEnv) -> None:
+        self._count, self._own, self._planes = env.acting.agents, 0, False
+        parts = dict(env.observation_space.spaces)  # type: ignore[attr-defined]
+        room = env.model.room
+        if room is not None and self._count > 1:
+            self._own = room.own // (2 if env.view.fine else 1)
+            if self._own:
+                whole = parts["world"]
+                size = whole.shape[0] - (self._count - 1) * self._own
+                parts["world"] = spaces.Box(whole.low.flat[0], whole.high.flat[0], (size,), whole.dtype)
+            if "planes" in parts:
+                self._planes, whole = True, parts["planes"]
+                parts["planes"] = spaces.Box(whole.low[0], whole.high[0], dtype=whole.dtype)
+        self.space = spaces.Dict(parts)
+
+    def own(self, seen: Mapping[str, Any], a: int) -> dict[str, Any]:
+        """Return the part of agent ``a``, as arrays of its own."""
+        found = {key: part.copy() for key, part in seen.items()}
+        if self._own:
+            world = seen["world"]
+            common = len(world) - self._count * self._own
+            first = common + a * self._own
+            found["world"] = np.concatenate([world[:common], world[first : first + self._own]])
+        if self._planes:
+            found["planes"] = seen["planes"][a].copy()
+        return found
 
 
 def _names(model: Model) -> list[str]:
@@ -247,7 +316,9 @@ def _alone(mask: np.ndarray[Any, np.dtype[np.int8]], a: int) -> np.ndarray[Any, 
 # ------------------------------------------------------------------ making
 
 
-def parallel(render_mode: str | None = None, **kwargs: Any) -> TaskParallelEnv:
+def parallel(
+    render_mode: str | None = None, reward_sharing: RewardSharing = "shared", **kwargs: Any
+) -> TaskParallelEnv:
     """Make a parallel environment from the keyword arguments of an id; see ``make.single``.
 
     Raises:
@@ -258,7 +329,7 @@ def parallel(render_mode: str | None = None, **kwargs: Any) -> TaskParallelEnv:
     if kwargs.pop("max_cycles", None) is not None:
         raise OptionError("max_cycles: an episode ends at the task's horizon only")
     options, own = split_options(dict(kwargs))
-    return TaskParallelEnv(model_of(**own), options, render_mode)
+    return TaskParallelEnv(model_of(**own), options, render_mode, reward_sharing)
 
 
 def aec(render_mode: str | None = None, **kwargs: Any) -> Any:
@@ -280,7 +351,7 @@ def parallel_env(
         id_or_task: an id (``stratagym/Cooking-v0``, or one given to ``stratagym.register``), or a task:
             a file, a mapping or a ``Task``.
         render_mode: ``rgb_array``, ``human``, ``ansi`` or None.
-        **options: as for ``gymnasium.make``.
+        **options: as for ``gymnasium.make``, and ``reward_sharing``.
 
     Raises:
         OptionError: if a common option is wrong.

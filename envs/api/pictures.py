@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from stratagym.envs.api.observe import agent_view
 from stratagym.envs.task import kernel
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.graph import TaskGraph
+from stratagym.envs.task.imagine import agent_view
 from stratagym.envs.task.layout import Memory
 from stratagym.envs.task.nodes import has
 from stratagym.envs.task.simulate import Happening
@@ -28,6 +28,7 @@ class Pictures:
         self._happened: list[Happening] = []
         self._reward: float | None = None
         self._window: Any = None
+        self._panel = False
 
     def begin(self, graph: TaskGraph, reward: float | None = None) -> None:
         """Forget the runs of the last episode.
@@ -60,37 +61,94 @@ class Pictures:
         if self._reward is not None:
             self._reward += reward
 
-    def frame(self, env: Any) -> Any:
-        """Return the present moment as the environment's render mode wants it."""
+    def facts(self, env: Any) -> Any:
+        """Return what pictures tell of the task at this moment, a ``render.facts.Facts``."""
+        from stratagym.envs.render.facts import Facts
+
         m = env.memory()
         graph = env.task.graph
-        n = len(graph.subtasks)
         time = m.s[at.CLOCK]
-        status = ["unknown" if has(m, at.UNKNOWN, i) else STATUS[kernel.status_of(m, i)] for i in range(n)]
         runs = [replace(bar, attended_until=min(bar.attended_until, time)) if bar.end is None else bar
                 for bar in self._runs]  # fmt: skip
-        agents = [agent_view(m, graph, a, graph.names) for a in range(len(graph.agents))]
-        told: dict[str, Any] = {
-            "title": graph.name,
-            "events": [h._asdict() for h in self._happened],
-            "reward": self._reward,
-            "note": standing(m, graph),
-        }
+        return Facts(
+            graph=graph,
+            status=[
+                "unknown" if has(m, at.UNKNOWN, i) else STATUS[kernel.status_of(m, i)]
+                for i in range(len(graph.subtasks))
+            ],
+            runs=runs,
+            time=time,
+            stock=env.stock(),
+            free=env.free(),
+            agents=[agent_view(m, graph, a, graph.names) for a in range(len(graph.agents))],
+            title=graph.name,
+            events=[h._asdict() for h in self._happened],
+            reward=self._reward,
+            note=standing(m, graph),
+        )
+
+    def text(self, env: Any) -> str:
+        """Return the present moment as text."""
+        from stratagym.envs.render.text import draw_text
+
+        f = self.facts(env)
+        table = draw_text(
+            f.graph, f.status, f.runs, f.time, f.stock, f.free, f.agents, f.title,
+            events=f.events, reward=f.reward, note=f.note,
+        )  # fmt: skip
+        if env.scene is None:
+            return table
+        from stratagym.envs.render.world_text import draw_world_text
+
+        return draw_world_text(f, env.scene.look(env.memory(), f.graph, None, "full")) + table
+
+    def pixels(self, env: Any, panel: bool = False, fog: bool = False) -> Any:
+        """Return the present moment as pixels, ``[H, W, 3]`` uint8.
+
+        Args:
+            env: the environment.
+            panel: whether the task graph and the Gantt chart stand beside a world.
+            fog: whether what no body sees stays hidden (else it is shown in the dark).
+        """
+        f = self.facts(env)
+        scene = env.scene
+        if scene is None:
+            from stratagym.envs.render.scene import draw_scene
+
+            return draw_scene(
+                f.graph, f.status, f.runs, f.time, f.stock, f.free, f.agents, f.title,
+                events=f.events, reward=f.reward, note=f.note,
+            )  # fmt: skip
+        from stratagym.envs.render.world import draw_world
+
+        m = env.memory()
+        view = scene.look(m, f.graph, None, "full")
+        truth = None if fog or not scene.fog else scene.look(m, f.graph, None, "full", fog=False)
+        return draw_world(f, view, truth, panel=panel)
+
+    def frame(self, env: Any) -> Any:
+        """Return the present moment as the environment's render mode wants it."""
         if env.render_mode == "ansi":
-            from stratagym.envs.render.text import draw_text
-
-            return draw_text(graph, status, runs, time, env.stock(), env.free(), agents, **told)
-        from stratagym.envs.render.scene import draw_scene
-
-        frame = draw_scene(graph, status, runs, time, env.stock(), env.free(), agents, **told)
+            return self.text(env)
         if env.render_mode == "rgb_array":
-            return frame
+            return self.pixels(env, env.options.panel)
         if self._window is None:
             from stratagym.envs.render.window import Window
 
-            self._window = Window(graph.name)
-        self._window.show(frame)
+            self._window, self._panel = Window(env.task.graph.name), env.options.panel
+        if self._window.take().count("tab") % 2:
+            self._panel = not self._panel
+        self._window.show(self.pixels(env, self._panel))
         return None
+
+    def history(self) -> tuple[Any, ...]:
+        """Return what has happened so far, to be given to ``recall`` later."""
+        return (self._runs[:], self._happened[:], self._reward)
+
+    def recall(self, history: tuple[Any, ...]) -> None:
+        """Go back to an earlier history."""
+        runs, happened, self._reward = history
+        self._runs, self._happened = runs[:], happened[:]
 
     def close(self) -> None:
         """Close the window."""

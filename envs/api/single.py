@@ -23,7 +23,7 @@ from stratagym.envs.task import kernel
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.layout import Memory
 from stratagym.envs.task.reference import Reference
-from stratagym.envs.task.simulate import Happening, happenings
+from stratagym.envs.task.simulate import Happening, crew, happenings
 from stratagym.envs.task.spec import Task
 from stratagym.envs.task.view import REFUSALS, STATUS, Observation
 from stratagym.envs.worlds.base import Scene
@@ -75,9 +75,10 @@ class TaskEnv(gym.Env[Obs, Any]):
         self._begun = False
         self._happened: list[Happening] = []
         self._refused: Any = ()
+        self._rows: list[list[int]] = []
         self._picture: Any = None
         self._graph_view, self._planes = more_views(model, options)
-        self.observation_space: spaces.Space[Any] = whole_space(self.view, self._graph_view, self._planes)
+        self.observation_space: spaces.Dict = whole_space(self.view, self._graph_view, self._planes)
         self.action_space: spaces.Space[Any] = self.acting.space
 
     # -------------------------------------------------------------- Gymnasium
@@ -99,7 +100,7 @@ class TaskEnv(gym.Env[Obs, Any]):
         out = at_lanes.moment(self.lanes.reset([0]))
         self._know(out.ints[at_lanes.O_TASK])
         self._order = Order.drawn(self) if self.options.knowledge == "none" else None
-        self._happened, self._refused = [], ()
+        self._happened, self._refused, self._rows = [], (), []
         info = self._info(out, [])
         if self.render_mode is not None:
             self._pictures().begin(self.task.graph, 0.0)
@@ -124,7 +125,7 @@ class TaskEnv(gym.Env[Obs, Any]):
             actions = [self._order.subtask(a) for a in actions]
         out = self.lanes.step_one(actions)
         happened = self._words(out) if out.events else []
-        self._happened, self._refused = happened, out.refusals
+        self._happened, self._refused, self._rows = happened, out.refusals, out.events
         info = self._info(out, happened)
         if self.render_mode is not None:
             self._pictures().add(happened, self.lanes.memory(0), out.floats[at_lanes.O_REWARD])
@@ -333,6 +334,20 @@ class TaskEnv(gym.Env[Obs, Any]):
         """Return the step's events in words."""
         rows = [(tick, kind, what, who) for _, tick, kind, what, who in out.events]
         return happenings(self.lanes.glance(0), self._graph, rows, self.scene)
+
+    def earned(self) -> list[float]:
+        """Return what each agent has earned in the latest step of the file's rewards.
+
+        What a success pays goes in equal parts to those who started it.
+        """
+        shares = [0.0] * self._agents
+        m = self.lanes.glance(0)
+        for _, _, kind, what, paid in self._rows:
+            if kind == at.E_SUCCESS and paid:
+                agents = crew(m, what)
+                for a in agents:
+                    shares[a] += self._graph.subtasks[what].reward / len(agents)
+        return shares
 
     def told(self, agent: int | None = None) -> list[dict[str, Any]]:
         """Return the events of the latest step that an agent (None: the controller of all) may know of."""
