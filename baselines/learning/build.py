@@ -1,0 +1,198 @@
+"""From settings to what learns: lanes, networks, and SB3's algorithms.
+
+Owns which class of SB3 stands behind a method and what it is made with. It knows nothing
+of runs, folders and checkpoints.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+
+from stratagym.baselines.learning.networks import FlatExtractor, GraphPolicy, PlanesExtractor
+from stratagym.baselines.learning.rollouts import MaskableTickBuffer, TickBuffer
+from stratagym.baselines.learning.vec_env import LanesVecEnv
+from stratagym.baselines.methods import Cloning, Dqn, OnPolicy, Recurrent, Settings
+from stratagym.baselines.suites import EnvironmentSpec, InputError, one_line
+
+MASKED = ("maskable_ppo", "hppo", "bc")
+"""Methods whose policy chooses among the allowed actions only."""
+
+
+def options_for(spec: EnvironmentSpec, settings: Settings, split: str | None = None) -> dict[str, Any]:
+    """Return the keyword arguments with which a run makes an environment.
+
+    Args:
+        spec: the environment; its own options win, but for the split.
+        settings: of the run.
+        split: ``train``, ``validation`` or ``test``, where the environment has such; None leaves it.
+    """
+    from stratagym.envs.registry import own_options
+
+    options: dict[str, Any] = {
+        "clock": settings.clock,
+        "knowledge": settings.knowledge,
+        "view": settings.view,
+    }
+    if settings.reward is not None:
+        options["reward"] = settings.reward
+    options |= spec.options
+    known = gymnasium.registry.get(spec.id)
+    domain = known.kwargs.get("domain") if known is not None else None
+    if split is not None and domain is not None and "split" in own_options(domain):
+        options["split"] = split
+    return options
+
+
+def make_batch(spec: EnvironmentSpec, count: int, options: dict[str, Any], mode: str = "SameStep") -> Any:
+    """Make a native batch.
+
+    Raises:
+        InputError: if an option is wrong.
+    """
+    try:
+        return gymnasium.make_vec(
+            spec.id, num_envs=count, vectorization_mode="vector_entry_point",
+            autoreset_mode=mode, events=False, **options,
+        )  # fmt: skip
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{spec.label}: {one_line(error)}") from error
+
+
+def make_model(
+    method: str, settings: Settings, venv: VecEnv, seed: int, device: str = "cpu"
+) -> BaseAlgorithm:
+    """Make the algorithm of a method over lanes.
+
+    Args:
+        method: its name.
+        settings: in its own form.
+        venv: our adapter, perhaps wrapped.
+        seed: of the weights and of every draw.
+        device: as PyTorch names it.
+
+    Raises:
+        InputError: if the method cannot act in this environment, or see this view.
+    """
+    _check(method, settings, venv)
+    rate = settings.learning_rate
+    common: dict[str, Any] = {
+        "learning_rate": _falling(rate) if isinstance(rate, str) else rate,
+        "gamma": settings.gamma,
+        "seed": seed,
+        "device": device,
+    }
+    names: tuple[str, ...]
+    if isinstance(settings, Dqn):
+        from stable_baselines3 import DQN
+
+        names = (
+            "buffer_size", "learning_starts", "batch_size", "train_freq", "gradient_steps",
+            "target_update_interval", "exploration_fraction", "exploration_final_eps",
+        )  # fmt: skip
+        policy = {"net_arch": settings.net, **_extractor(settings)}
+        return DQN("MultiInputPolicy", venv, policy_kwargs=policy, **common, **_named(settings, names))
+    if isinstance(settings, OnPolicy):
+        names = (
+            "n_steps", "batch_size", "n_epochs", "gae_lambda", "clip_range", "ent_coef", "vf_coef",
+            "max_grad_norm", "target_kl",
+        )  # fmt: skip
+        common |= _named(settings, names)
+    policy = {"net_arch": {"pi": settings.net, "vf": settings.net}, **_extractor(settings)}
+    if isinstance(settings, Recurrent):
+        from sb3_contrib import RecurrentPPO
+
+        policy["lstm_hidden_size"] = settings.lstm
+        return RecurrentPPO("MultiInputLstmPolicy", venv, policy_kwargs=policy, **common)
+    buffer: dict[str, Any] = {}
+    masked = method in MASKED
+    if settings.discount == "ticks":
+        buffer["rollout_buffer_class"] = MaskableTickBuffer if masked else TickBuffer
+        buffer["rollout_buffer_kwargs"] = {"source": _adapter(venv)}
+    if masked:
+        from sb3_contrib import MaskablePPO
+
+        kind: Any = "MultiInputPolicy"
+        if settings.view == "graph":
+            kind, policy = GraphPolicy, {"first_agent": first_agent(venv)}
+        return MaskablePPO(kind, venv, policy_kwargs=policy, **common, **buffer)
+    from stable_baselines3 import PPO
+
+    return PPO("MultiInputPolicy", venv, policy_kwargs=policy, **common, **buffer)
+
+
+def _check(method: str, settings: Settings, venv: VecEnv) -> None:
+    """Refuse what a method cannot do.
+
+    Raises:
+        InputError: saying what to take instead.
+    """
+    space = venv.action_space
+    if isinstance(space, spaces.Box) and method != "ppo":
+        raise InputError(f"{method} chooses among actions, but here they are continuous; take ppo")
+    if method == "dqn" and not isinstance(space, spaces.Discrete):
+        raise InputError("dqn acts for one agent; take maskable_ppo or ppo for several")
+    if settings.view == "graph" and method not in MASKED:
+        raise InputError(f"view='graph' needs a policy over masks: {', '.join(MASKED)}; {method} sees 'flat'")
+    if isinstance(settings, OnPolicy):
+        size = settings.n_steps * venv.num_envs
+        if settings.batch_size > size or size % settings.batch_size:
+            raise InputError(
+                f"batch_size={settings.batch_size} does not divide n_steps x lanes = {settings.n_steps} x "
+                f"{venv.num_envs} = {size}"
+            )
+
+
+def _named(settings: Settings, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in names}
+
+
+def _falling(rate: str) -> Any:
+    """Return the schedule that ``lin_RATE`` stands for."""
+    first = float(rate.removeprefix("lin_"))
+    return lambda left: left * first
+
+
+def _extractor(settings: Settings) -> dict[str, Any]:
+    """Return what of the policy's arguments says how it sees."""
+    return {"features_extractor_class": PlanesExtractor if settings.view == "planes" else FlatExtractor}
+
+
+def _adapter(venv: Any) -> LanesVecEnv:
+    while not isinstance(venv, LanesVecEnv):
+        venv = venv.venv
+    return venv
+
+
+def first_agent(venv: VecEnv) -> int | None:
+    """Return the place of the first agent's node in the graph view of lanes, None if there is none."""
+    return first_agent_of(_adapter(venv).envs)
+
+
+def first_agent_of(batch: Any) -> int | None:
+    """Return the place of the first agent's node in the graph view of a batch, None if there is none."""
+    view = getattr(batch.unwrapped, "graph_view", None)
+    return None if view is None or "agent" not in view.blocks else int(view.blocks["agent"][0])
+
+
+def make_venv(batch: Any, settings: Settings, *, training: bool = True) -> VecEnv:
+    """Return a batch as SB3 takes it, rewards normalised if the settings say so."""
+    venv: VecEnv = LanesVecEnv(batch, bootstrap=settings.bootstrap)
+    if settings.normalize_reward and training:
+        venv = VecNormalize(venv, norm_obs=False, gamma=settings.gamma)
+    return venv
+
+
+def is_cloning(settings: Settings) -> bool:
+    """Return whether a method learns from demonstrations only."""
+    return isinstance(settings, Cloning)
+
+
+def use_one_thread() -> None:
+    """Have PyTorch work on one thread: small networks gain nothing by more, and sums keep their order."""
+    torch.set_num_threads(1)
