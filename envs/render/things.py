@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from stratagym.envs.render.canvas import FINE, SMALL, TITLE, Canvas, Point, pygame_module
+from stratagym.envs.render.canvas import FINE, SMALL, Canvas, Point, pygame_module
 from stratagym.envs.render.palette import GROUP_HUES, INK, WHITE, Colour, ink_on, mix
 
 TABLE = Path(__file__).with_suffix(".yaml")
@@ -28,6 +28,9 @@ FULL = 100
 
 OUTLINE = 4
 """Width of an outline in the same units."""
+
+BASE = "floor"
+"""The ground where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +168,10 @@ def _hue(name: str) -> Colour:
     return GROUP_HUES[zlib.crc32(kind.encode()) % len(GROUP_HUES)]
 
 
-def ground_of(name: str) -> Colour | None:
-    """Return the colour of the whole cell of a fixture, None if its surroundings stay visible."""
-    look, known = look_of(name), table()
-    ground = known.icons[look.icon].ground if look.icon is not None else None
-    return None if ground is None else known.colours[ground]
+def stands(name: str) -> bool:
+    """Return whether a fixture stands on the ground of its surroundings and has none of its own."""
+    look = look_of(name)
+    return look.icon is None or (look.icon != BASE and table().icons[look.icon].ground in (None, BASE))
 
 
 @functools.lru_cache(maxsize=2048)
@@ -190,13 +192,41 @@ def icon(name: str, size: int) -> Canvas:
     return canvas.shrunk(FINE)
 
 
+@functools.lru_cache(maxsize=2048)
+def thing(name: str, size: int) -> Canvas:
+    """Return what lies somewhere or is carried: the icon, on a patch of its ground if it has one."""
+    look, known = look_of(name), table()
+    ground = known.icons[look.icon].ground if look.icon is not None else None
+    if ground in (None, BASE):
+        return icon(name, size)
+    s = size * FINE
+    canvas = Canvas(s, s, None)
+    colour = known.colours[ground]
+    thick = max(1, round(s * OUTLINE / FULL))
+    canvas.box(0, 0, s, s, colour, mix(colour, INK, 0.62), round(s * 0.2), thick)
+    patch = canvas.shrunk(FINE)
+    inner = round(size * 0.86)
+    patch.paste(icon(name, inner), (size - inner) / 2, (size - inner) / 2)
+    return patch
+
+
 @functools.lru_cache(maxsize=1024)
-def tile(name: str, size: int) -> Canvas:
-    """Return a whole cell: the fixture's icon on its ground, or on the floor if it has none."""
+def tile(name: str, size: int, base: str = BASE) -> Canvas:
+    """Return a whole cell: a fixture's icon on its own ground, or on that of its surroundings.
+
+    Args:
+        name: of the fixture.
+        size: of the cell in pixels.
+        base: name of the fixture that is the ground of the surroundings.
+    """
     known = table()
-    canvas = Canvas(size, size, ground_of(name) or known.colours["floor"])
-    if ground_of(name) is None and look_of(name).icon != "floor":
-        canvas.paste(tile("floor", size), 0, 0)
+    if stands(name) and name != base:
+        canvas = Canvas(size, size)
+        canvas.paste(tile(base, size, base), 0, 0)
+    else:
+        look = look_of(name)
+        ground = known.icons[look.icon].ground if look.icon is not None else None
+        canvas = Canvas(size, size, known.colours[ground or BASE])
     canvas.paste(icon(name, size), 0, 0)
     return canvas
 
@@ -204,11 +234,11 @@ def tile(name: str, size: int) -> Canvas:
 def _plate(canvas: Canvas, look: Look) -> None:
     """Draw letters on a rounded plate."""
     s = canvas.width
-    canvas.box(s * 0.1, s * 0.14, s * 0.8, s * 0.72, look.hue, mix(look.hue, INK, 0.5), radius=round(s * 0.16),
-               thick=max(1, round(s * 0.04)))  # fmt: skip
-    size = (
-        max(SMALL, min(round(s * 0.62), TITLE * 20)) if len(look.letters) < 3 else max(SMALL, round(s * 0.48))
+    thick = max(1, round(s * 0.04))
+    canvas.box(
+        s * 0.1, s * 0.14, s * 0.8, s * 0.72, look.hue, mix(look.hue, INK, 0.5), round(s * 0.16), thick
     )
+    size = max(SMALL, round(s * (0.62 if len(look.letters) < 3 else 0.48)))
     canvas.text(s * 0.5, s * 0.52, look.letters, size, ink_on(look.hue), "c")
 
 

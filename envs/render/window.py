@@ -10,12 +10,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from stratagym.envs.render.canvas import Image, pygame_module
 
 _DRIVER = "SDL_VIDEODRIVER"
+
+MOST_KEYS = 256
+"""Keys that are kept until somebody asks for them; older ones are forgotten."""
 
 
 @contextlib.contextmanager
@@ -48,6 +52,7 @@ class Window:
             fps: most frames per second; 0 for as many as possible.
         """
         self.title, self.fps = title, fps
+        self._keys: deque[str] = deque(maxlen=MOST_KEYS)
         self.closed = False
         self._screen: Any = None
         self._clock: Any = None
@@ -68,14 +73,21 @@ class Window:
             screen = pygame.display.set_mode((width, height))
         screen.blit(pygame.image.frombuffer(frame.tobytes(), (width, height), "RGB"), (0, 0))
         pygame.display.flip()
-        for event in pygame.event.get((pygame.QUIT,)):
+        for event in pygame.event.get((pygame.QUIT, pygame.KEYDOWN)):
             if event.type == pygame.QUIT:
                 self.close()
                 return False
+            self._keys.append(pygame.key.name(event.key))
         pygame.event.pump()
         if self.fps > 0:
             self._clock.tick(self.fps)
         return True
+
+    def take(self) -> list[str]:
+        """Return the names of the keys pressed since the last call (``tab``, ``a``, ``left``...)."""
+        keys = list(self._keys)
+        self._keys.clear()
+        return keys
 
     def _open_display(self, pygame: Any, size: tuple[int, int]) -> None:
         with _driver_without_screen():
