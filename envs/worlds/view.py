@@ -215,34 +215,135 @@ class GridView(WorldView):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlacesRuleView(RuleView):
+    """One way to attempt a subtask among places; ``at`` and ``thing`` are those of a receptacle here.
+
+    Attributes:
+        places: locations where it can be attempted; None where anywhere does.
+        departs: ticks at which alone it can start (of a day, if there are days); empty for any.
+        leads_to: location where those who started it are after a success; None: where they were.
+        bound: whether it is about a location, so that hours count.
+    """
+
+    places: frozenset[int] | None = None
+    departs: tuple[int, ...] = ()
+    leads_to: int | None = None
+    bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptacleView:
+    """One receptacle: where things lie at a location.
+
+    Attributes:
+        name: its own.
+        place: number of its location.
+        fixture: code of what it is now; -1 not known.
+        things: code -> how many lie there (only those that do); None where that is not known.
+        run: subtask of the run that keeps it busy; None if none does, -1 if it is not known which.
+    """
+
+    name: str
+    place: int
+    fixture: int
+    things: Mapping[int, int] | None
+    run: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WayView:
+    """A body on its way between two locations, from the tick ``left`` to the tick ``arrives``."""
+
+    origin: int
+    target: int
+    left: int
+    arrives: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlacesView(WorldView):
     """Locations and the ways between them; a body's ``at`` is the number of its location.
 
+    A body under way is *at* the location to which it goes. Action ``p`` goes to location ``p`` by the
+    direct way; ``first`` tells where the other kinds of actions begin.
+
     Attributes:
         locations: names by number.
-        travel: ``[L, L]`` int16 ticks from one location to another, -1 where there is no way.
-        fixtures: ``[L]`` for each location the codes of its fixtures, -1 among them where not known.
-        things: ``[L]`` for each location the codes of the things there.
+        kinds: of the locations, "" where the scene says none.
+        spots: coordinates of the locations for pictures; empty unless all have some.
+        travel: ``[L, L]`` int32 ticks of the direct ways as they are now, -1 where there is none.
+        hours: by location its opening hours ``(from, to)`` in ticks (of a day, if there are days; they
+            may go on into the next), empty for always.
+        day: period of hours and departures in ticks, 0 for none.
+        locked: locations that an event has closed.
+        receptacles: by number.
         fixture_names: by code.
+        fixture_looks: what each fixture looks like.
         thing_names: by code; entry 0 is ``nothing``.
-        hours: ``[L]`` opening hours ``(from, to)`` in ticks, None for always open.
-        departures: (from, to) -> the ticks at which one can leave, where not at all times.
-        rules: see ``Rules``.
+        thing_looks: what each thing looks like.
+        closed: codes of the fixtures in which things can neither be seen nor taken.
+        holds: codes of the fixtures into which a thing can be put.
+        turns: code of a fixture -> what it becomes when it is opened or shut.
+        portable: codes of the things that can be carried.
+        hands: whether bodies have a hand.
+        ways: body -> its way, for those under way in sight.
+        busy: location -> subtasks that run there (those in sight, of which it is known where).
+        first: ``do`` (subtask 0), ``take`` (thing 1), ``put`` and ``turn`` (receptacle 0), ``share``
+            (item 0), ``say`` (word 0) -> number of the action; kinds that there are not are absent.
+        fog: whether a body sees only what is at its location.
+        rules: subtask -> the ways to attempt it, in order; empty where not known.
     """
 
     locations: tuple[str, ...]
-    travel: Codes
-    fixtures: tuple[tuple[int, ...], ...] = ()
-    things: tuple[tuple[int, ...], ...] = ()
+    travel: np.ndarray[Any, np.dtype[np.int32]]
+    kinds: tuple[str, ...] = ()
+    spots: tuple[tuple[float, float], ...] = ()
+    hours: tuple[tuple[tuple[int, int], ...], ...] = ()
+    day: int = 0
+    locked: frozenset[int] = frozenset()
+    receptacles: tuple[ReceptacleView, ...] = ()
     fixture_names: tuple[str, ...] = ()
+    fixture_looks: tuple[str, ...] = ()
     thing_names: tuple[str, ...] = ()
-    hours: tuple[tuple[int, int] | None, ...] = ()
-    departures: Mapping[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
-    rules: Rules = field(default_factory=dict)
+    thing_looks: tuple[str, ...] = ()
+    closed: frozenset[int] = frozenset()
+    holds: frozenset[int] = frozenset()
+    turns: Mapping[int, int] = field(default_factory=dict)
+    portable: frozenset[int] = frozenset()
+    hands: bool = False
+    ways: Mapping[int, WayView] = field(default_factory=dict)
+    busy: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    first: Mapping[str, int] = field(default_factory=dict)
+    fog: bool = False
+    rules: Mapping[int, tuple[PlacesRuleView, ...]] = field(default_factory=dict)
 
+    def opens(self, place: int, since: int, ticks: int = 1) -> int | None:
+        """Return the first tick from ``since`` on from which a location is open for ``ticks``.
 
-Points = np.ndarray[Any, np.dtype[np.float32]]
-Point = tuple[float, float]
+        Events are left aside. None if there is no such tick.
+        """
+        if not self.hours or not self.hours[place]:
+            return since
+        found = []
+        for opens, shuts in self.hours[place]:
+            if not self.day:
+                start = max(since, opens)
+                if start + ticks <= shuts:
+                    found.append(start)
+            elif ticks <= shuts - opens:
+                # Hours of yesterday may go on until today.
+                begin = opens + (since - opens) // self.day * self.day
+                start = max(since, begin)
+                found.append(start if start + ticks <= begin + shuts - opens else begin + self.day)
+        return min(found, default=None)
+
+    def departure(self, rule: PlacesRuleView, since: int) -> int | None:
+        """Return the first tick from ``since`` on at which a rule lets its subtask start; None for never."""
+        if not rule.departs:
+            return since
+        if self.day:
+            return min(since + (tick - since) % self.day for tick in rule.departs)
+        return min((tick for tick in rule.departs if tick >= since), default=None)
 
 
 @dataclass(frozen=True, slots=True)
