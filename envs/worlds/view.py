@@ -346,6 +346,10 @@ class PlacesView(WorldView):
         return min((tick for tick in rule.departs if tick >= since), default=None)
 
 
+Points = np.ndarray[Any, np.dtype[np.float32]]
+Point = tuple[float, float]
+
+
 @dataclass(frozen=True, slots=True)
 class SiteView:
     """A place of a plane to reach, or to act at."""
