@@ -144,6 +144,16 @@ class TaskEnv(gym.Env[Obs, Any]):
             return None
         return self._pictures().frame(self)
 
+    def picture(self, panel: bool = False, fog: bool = False) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Return the present moment as pixels, ``[H, W, 3]``, whatever the render mode.
+
+        Args:
+            panel: whether the task graph and the Gantt chart stand beside a world.
+            fog: whether what no body sees stays hidden; else it is shown in the dark.
+        """
+        pixels: np.ndarray[Any, np.dtype[np.uint8]] = self._pictures().pixels(self, panel, fog)
+        return pixels
+
     def close(self) -> None:
         """Close the window, if there is one."""
         if self._picture is not None:
@@ -191,14 +201,18 @@ class TaskEnv(gym.Env[Obs, Any]):
         return self.task.graph.names[i] if 0 <= i < len(self.task.graph.subtasks) else None
 
     @property
+    def subtask_names(self) -> tuple[str, ...]:
+        """The name of every subtask, in the order in which an agent sees them."""
+        names = self.task.graph.names
+        return names if self._order is None else tuple(self._order.names(names, self.options.opaque))
+
+    @property
     def action_names(self) -> tuple[str, ...]:
         """The name of every numbered action; the last is ``wait``."""
         own = world_names(self.model, self.instance)
         if own is not None:
             return own
-        names = list(self.task.graph.names)
-        if self._order is not None:
-            names = self._order.names(names, self.options.opaque)
+        names = list(self.subtask_names)
         names += [f"(unused {k})" for k in range(len(names), self._n)]
         return (*names, "wait")
 
