@@ -411,7 +411,7 @@ class Table:
             fixtures: how many there are; one more stands for what lies outside.
             verbs: how many there are.
         """
-        places = [self.put(self._rule(rule)) for rule in rules]
+        places = [self.rule(rule) for rule in rules]
         records: list[int] = []
         for verb in range(verbs):
             for fixture in range(fixtures + 1):
@@ -424,10 +424,11 @@ class Table:
         self.ints[sites.P_INDEX] = self.put(records)
         self.ints[sites.W_FIXTURES], self.ints[sites.W_VERBS] = fixtures, verbs
 
-    def _rule(self, rule: Rule) -> list[int]:
+    def rule(self, rule: Rule) -> int:
+        """Append a rule; return its position."""
         near = self.put([self.pattern(codes) for codes in rule.near])
         effects = [self._effect(effect) for effect in rule.effects]
-        return [
+        record = [
             rule.subtask,
             self.pattern(rule.thing),
             self.pattern(rule.hand),
@@ -436,6 +437,7 @@ class Table:
             int(rule.on_the_spot),
             *effects,
         ]
+        return self.put(record)
 
     def _effect(self, effect: Effect) -> int:
         if effect == Effect():

@@ -17,7 +17,7 @@ from stratagym.envs.task.models import Model, check
 from stratagym.envs.task.source import read
 from stratagym.envs.worlds.base import Scene
 
-WORLDS = {"grid": "grid", "places": "places", "plane": "plane_scene"}
+WORLDS = {"grid": "grid", "places": "places_scene", "plane": "plane_scene"}
 """Kind of world -> module beside this one that loads its scenes."""
 
 SpecT = TypeVar("SpecT", bound=Model)
