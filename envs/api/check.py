@@ -41,6 +41,7 @@ from stratagym.envs.api.course import (
     difference,
     episode,
     go_on,
+    guide_of,
     middle,
     play,
     take,
@@ -56,12 +57,11 @@ Make = Callable[..., Env]
 INFO_TYPES = {
     "time": int,
     "elapsed": int,
-    "action_mask": np.ndarray,
     "events": list,
     "success": bool,
     "tardiness": float,
 }
-"""What ``info`` holds besides ``refusal`` and ``dead_end``, which may be None."""
+"""What ``info`` holds besides the mask, ``refusal`` and ``dead_end``."""
 EVENT_KEYS = {"tick", "kind", "subtask", "agents"}
 
 
@@ -108,9 +108,9 @@ def check_any_action(make: Make) -> None:
         if moment.over:
             moment = begin(env)
             continue
-        mask, action = moment.info["action_mask"], env.action_space.sample()
+        mask, action = moment.info.get("action_mask"), env.action_space.sample()
         moment = take(env, action)
-        if mask.ndim == 1:
+        if mask is not None and mask.ndim == 1:
             refusal = moment.info["refusal"]
             demand(
                 bool(mask[action]) == (refusal is None), f"step {k}: mask {mask[action]}, refusal {refusal!r}"
@@ -119,9 +119,7 @@ def check_any_action(make: Make) -> None:
 
 def check_info(make: Make) -> None:
     """``info`` has its keys with their types after every call, and they fit each other."""
-    env = make().unwrapped
-    counts = getattr(env.action_space, "nvec", None)
-    shape = (env.action_space.n,) if counts is None else (len(counts), counts[0])  # type: ignore[attr-defined]
+    env: Any = make().unwrapped
     time = 0
     for k, moment in enumerate(episode(env, 1, illegal=0.2)):
         info = moment.info
@@ -133,15 +131,9 @@ def check_info(make: Make) -> None:
         demand(
             type(info["dead_end"]) in (bool, type(None)), f"step {k}: info['dead_end']={info['dead_end']!r}"
         )
-        mask = info["action_mask"]
-        demand(mask.dtype == np.int8, f"step {k}: the mask is {mask.dtype}, not int8")
-        demand(mask.shape == shape, f"step {k}: the mask has shape {mask.shape}, not {shape}")
-        demand(bool(np.isin(mask, (0, 1)).all()), f"step {k}: the mask holds more than 0 and 1: {mask}")
-        demand(bool(mask[..., -1].all()), f"step {k}: the mask forbids waiting")
-        reasons = info["refusal"] if len(shape) == 2 else [info["refusal"]]
-        demand(
-            type(reasons) is list and len(reasons) == mask.size // mask.shape[-1], f"step {k}: {reasons!r}"
-        )
+        _check_mask_form(env, info, f"step {k}")
+        reasons = info["refusal"] if env.model.agents > 1 else [info["refusal"]]
+        demand(type(reasons) is list and len(reasons) == env.model.agents, f"step {k}: {reasons!r}")
         demand(all(r is None or r in REFUSALS for r in reasons), f"step {k}: info['refusal']={reasons!r}")
         demand(info["elapsed"] == info["time"] - time, f"step {k}: {info['elapsed']} ticks from {time}")
         for event in info["events"]:
@@ -150,6 +142,22 @@ def check_info(make: Make) -> None:
         ends = (moment.terminated, moment.truncated)
         demand(all(type(end) is bool for end in ends) and not all(ends), f"step {k}: the ends are {ends}")
         time = info["time"]
+
+
+def _check_mask_form(env: Any, info: dict[str, Any], where: str) -> None:
+    """Demand that the mask is there where actions are numbered, as 0 and 1 of its shape, and lets wait."""
+    if isinstance(env.action_space, gymnasium.spaces.Box):
+        demand("action_mask" not in info, f"{where}: a mask, though actions are vectors")
+        return
+    mask = info.get("action_mask")
+    if type(mask) is not np.ndarray:
+        raise AssertionError(f"{where}: info['action_mask']={mask!r} is no array")
+    counts = getattr(env.action_space, "nvec", None)
+    shape = (env.action_space.n,) if counts is None else (len(counts), counts[0])
+    demand(mask.dtype == np.int8, f"{where}: the mask is {mask.dtype}, not int8")
+    demand(mask.shape == shape, f"{where}: the mask has shape {mask.shape}, not {shape}")
+    demand(bool(np.isin(mask, (0, 1)).all()), f"{where}: the mask holds more than 0 and 1: {mask}")
+    demand(bool(mask[..., -1].all()), f"{where}: the mask forbids waiting")
 
 
 def check_fresh_data(make: Make) -> None:
@@ -178,15 +186,28 @@ def check_observation(make: Make) -> None:
     for k, moment in enumerate(episode(env, 6)):
         seen = env.observation()
         n = len(seen.task.names)
-        demand(env.action_names[-1] == "wait", f"step {k}: the last action is {env.action_names[-1]!r}")
-        shown = np.atleast_2d(moment.info["action_mask"])
-        found = difference(seen.mask, np.concatenate([shown[:, :n], shown[:, -1:]], axis=1), "mask")
-        demand(found is None, f"step {k}: the Observation and info: {found}")
         demand(
             seen.task.time == moment.info["time"], f"step {k}: the Observation is of tick {seen.task.time}"
         )
-        status = [env.status()[name] for name in env.action_names[:n]]
-        demand(status == list(seen.task.status), f"step {k}: {status} against {seen.task.status}")
+        if env.options.knowledge != "none" or not env.options.opaque:
+            status = [env.status()[name] for name in seen.task.names if name is not None]
+            told = [s for s, name in zip(seen.task.status, seen.task.names, strict=True) if name is not None]
+            demand(status == told, f"step {k}: {status} against {seen.task.status}")
+        if isinstance(env.action_space, gymnasium.spaces.Box):
+            demand(seen.world is not None, f"step {k}: the Observation shows no world")
+            continue
+        demand(env.action_names[-1] == "wait", f"step {k}: the last action is {env.action_names[-1]!r}")
+        shown = np.atleast_2d(moment.info["action_mask"])
+        if env.scene is None:
+            found = difference(seen.mask, np.concatenate([shown[:, :n], shown[:, -1:]], axis=1), "mask")
+        else:
+            width = len(seen.world.actions)
+            demand(seen.mask.shape == (len(shown), n + 1), f"step {k}: the mask is {seen.mask.shape}")
+            demand(seen.world.time == moment.info["time"], f"step {k}: the world's is {seen.world.time}")
+            demand(seen.world.actions == (*env.action_names[: width - 1], "wait"), f"step {k}: the actions")
+            whole = np.concatenate([shown[:, : width - 1], shown[:, -1:]], axis=1)
+            found = difference(seen.world.mask, whole, "world.mask")
+        demand(found is None, f"step {k}: the Observation and info: {found}")
         found = difference(
             env.action_masks(), moment.info["action_mask"].astype(bool).ravel(), "action_masks()"
         )
@@ -206,7 +227,7 @@ def check_seeds(make: Make) -> None:
             one.reset()
         courses = []
         for env, first in ((one, begin(one)), (two, begin(two, seed=mix(5, k)))):
-            courses.append([first, *until_over(go_on(env, first.info["action_mask"], k, 10))])
+            courses.append([first, *until_over(go_on(env, guide_of(env, first), k, 10))])
         demand_equal(courses[0], courses[1], f"reset {k} after reset(seed=5) against reset(seed=mix(5, {k}))")
 
 
@@ -221,9 +242,9 @@ def check_copies(make: Make) -> None:
     }
     env = make()
     for name, way in ways.items():
-        mask = middle(env)
+        guide = middle(env)
         twin = way(env)
-        demand_equal(go_on(twin, mask, 0), go_on(env, mask, 0), f"a copy by {name} against the original")
+        demand_equal(go_on(twin, guide, 0), go_on(env, guide, 0), f"a copy by {name} against the original")
 
 
 def check_spec(make: Make) -> None:
@@ -238,18 +259,18 @@ def check_spec(make: Make) -> None:
 def check_state(make: Make) -> None:
     """A state saved in the middle of an episode goes on exactly: here, elsewhere, pickled, after resets."""
     env: Any = make().unwrapped
-    mask = middle(env)
+    guide = middle(env)
     state = env.get_state()
     stored = pickle.dumps(state)
-    expected = [*go_on(env, mask, 1), begin(env)]
+    expected = [*go_on(env, guide, 1), begin(env)]
     env.set_state(state)
-    demand_equal([*go_on(env, mask, 1), begin(env)], expected, "set back")
+    demand_equal([*go_on(env, guide, 1), begin(env)], expected, "set back")
     other: Any = make().unwrapped
     other.set_state(pickle.loads(stored))
-    demand_equal([*go_on(other, mask, 1), begin(other)], expected, "set in another environment")
+    demand_equal([*go_on(other, guide, 1), begin(other)], expected, "set in another environment")
     env.set_state(state)
     other.set_state(state)
-    nexts = [[begin(e), *go_on(e, mask, 2, 5)] for e in (env, other)]
+    nexts = [[begin(e), *go_on(e, guide, 2, 5)] for e in (env, other)]
     demand_equal(nexts[0], nexts[1], "reset right after setting a state")
 
 

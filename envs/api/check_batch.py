@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from stratagym.envs.api.course import Env, Moment, begin, choose, demand, difference, take
+from stratagym.envs.api.course import Env, Moment, begin, choose, demand, difference, guide_of, take
+from stratagym.envs.task import layout as at
 
 
 def check_vector(
@@ -51,7 +52,7 @@ def check_vector(
     rng = np.random.default_rng(seed)
     for step in range(steps):
         pair.where = f"{autoreset_mode}, step {step}"
-        actions = np.array([choose(mask, rng) for mask in pair.masks])
+        actions = np.array([choose(guide, rng) for guide in pair.guides])
         if autoreset_mode == "Disabled" and pair.over.any():
             pair.reset_some()
         elif autoreset_mode == "SameStep":
@@ -78,7 +79,7 @@ class _Pair:
         self.vec, self.singles = vec, list(singles)
         self.where = "reset"
         self.over = np.zeros(len(self.singles), bool)
-        self.masks: list[Any] = []
+        self.guides: list[Any] = []
 
     def compare(self, batched: Moment, moments: Sequence[Moment], only: Any = None) -> None:
         """Compare the lanes (or only some) and remember where they stand."""
@@ -95,7 +96,7 @@ class _Pair:
             demand(found is None, f"{where}: {found}")
         if only is None:
             self.over = np.array([m.over for m in moments])
-            self.masks = [np.array(m.info["action_mask"]) for m in moments]
+            self.guides = [guide_of(env, m) for env, m in zip(self.singles, moments, strict=True)]
 
     def reset_some(self) -> None:
         """Reset the lanes that have ended by ``reset_mask``; the others stay as they are."""
@@ -104,10 +105,12 @@ class _Pair:
         moments = [begin(env) if done else None for env, done in zip(self.singles, over, strict=True)]
         for lane, moment in enumerate(moments):
             if moment is None:
-                found = difference(batched.info["action_mask"][lane], self.masks[lane], "mask")
-                demand(found is None, f"{self.where}: the reset of others touched lane {lane}: {found}")
+                found = "action_mask" in batched.info and difference(
+                    batched.info["action_mask"][lane], self.guides[lane], "mask"
+                )
+                demand(not found, f"{self.where}: the reset of others touched lane {lane}: {found}")
             else:
-                self.masks[lane] = np.array(moment.info["action_mask"])
+                self.guides[lane] = guide_of(self.singles[lane], moment)
         self.compare(batched, [m or _NOTHING for m in moments], over)
         self.over[:] = False
 
@@ -136,10 +139,11 @@ class _Pair:
         """Return a lane's part of the batch's ``info`` in the words of the single environment."""
         codes = np.atleast_1d(info["refusal"][lane])
         reasons = [self.vec.refusal_names[code - 1] if code else None for code in codes]
+        mask = {"action_mask": np.array(info["action_mask"][lane])} if "action_mask" in info else {}
         return {
             "time": int(info["time"][lane]),
             "elapsed": int(info["elapsed"][lane]),
-            "action_mask": np.array(info["action_mask"][lane]),
+            **mask,
             "refusal": reasons,
             "events": self._events(info["events"], lane),
             "success": bool(info["success"][lane]),
@@ -160,8 +164,10 @@ class _Pair:
                 name = graph.items[subject - env.model.dims.resources].name
             elif kind == "agent":
                 name = graph.agents[subject].name
+            elif code >= at.E_MOVE:
+                name = env.scene.names(kind)[subject]
             else:
-                name = env.action_names[subject]
+                name = env.subtask_names[subject]
             if kind != "join":
                 found.append((tick, kind, name))
         return found

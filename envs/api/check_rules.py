@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 
 from stratagym.envs.api.course import (
     LONGEST_EPISODE,
@@ -21,6 +22,7 @@ from stratagym.envs.api.course import (
     demand,
     difference,
     episode,
+    guide_of,
     take,
     waiting,
 )
@@ -37,9 +39,13 @@ REWARD_SEEDS = (0, 1, 4)
 def check_mask(make: Make) -> None:
     """The mask is exact: with its agent served first, an action is accepted if and only if it allows it.
 
-    For a joint subtask just as many idle agents with the skill join as it needs.
+    For a joint subtask just as many idle agents with the skill join as it needs; in a world the
+    others would have to be there, so that their absence may be the reason. A box needs no mask.
     """
     env: Any = make(clock="tick").unwrapped
+    if isinstance(env.action_space, spaces.Box):
+        return
+    excused = {None} if env.scene is None else {None, "agents"}
     for k, moment in enumerate(episode(env, 2)):
         if moment.over or k > 60:
             break
@@ -52,7 +58,7 @@ def check_mask(make: Make) -> None:
             env.set_state(state)
             where = f"step {k}: agent {agent}, action {env.action_names[action]!r}"
             allowed = bool(mask[agent, action])
-            demand(allowed == (reason is None), f"{where}: mask {allowed}, refusal {reason!r}")
+            demand(allowed == (reason in excused), f"{where}: mask {allowed}, refusal {reason!r}")
 
 
 def _served_first(env: Any, agent: int, action: int, mask: Mask) -> Any:
@@ -62,7 +68,7 @@ def _served_first(env: Any, agent: int, action: int, mask: Mask) -> Any:
     graph = env.task.graph
     actions = waiting(mask)
     actions[agent] = action
-    if action < len(graph.subtasks) and graph.subtasks[action].agents > 1:
+    if env.scene is None and action < len(graph.subtasks) and graph.subtasks[action].agents > 1:
         subtask = graph.subtasks[action]
         skill = None if subtask.skill is None else graph.skills[subtask.skill]
         able = [
@@ -82,7 +88,7 @@ def check_clocks(make: Make) -> None:
             rng = np.random.default_rng(seed)
             moments, actions = [begin(coarse, seed=seed)], []
             while not moments[-1].over:
-                actions.append(choose(moments[-1].info["action_mask"], rng, 0.1))
+                actions.append(choose(guide_of(coarse, moments[-1]), rng, 0.1))
                 moments.append(take(coarse, actions[-1]))
                 demand(len(moments) < LONGEST_EPISODE, "an episode does not end: give the task a horizon")
             _replay_by_tick(
@@ -99,12 +105,13 @@ def _replay_by_tick(env: Any, seed: int, moments: list[Moment], actions: list[An
         if k < len(actions) and moments[k].info["time"] == now.info["time"]:
             mine, theirs = _shared(now.obs, moments[k].obs)
             found = difference(mine, theirs, "obs")
-            found = found or difference(now.info["action_mask"], moments[k].info["action_mask"], "mask")
+            masks = [moment.info.get("action_mask") for moment in (now, moments[k])]
+            found = found or difference(*masks, "mask")
             demand(found is None, f"{where}, tick {now.info['time']}: tick by tick {found}")
             fine.append(take(env, actions[k]))
             k += 1
         else:
-            fine.append(take(env, waiting(now.info["action_mask"])))
+            fine.append(take(env, waiting(guide_of(env, now))))
     demand(k == len(actions), f"{where}: tick by tick it ended at {fine[-1].info['time']}, {k} actions in")
     for name, one, other in zip(Moment._fields, fine[-1], moments[-1], strict=True):
         if name in ("obs", "terminated", "truncated"):
@@ -189,12 +196,19 @@ def check_knowledge(make: Make) -> None:
             one, other = begin(full, seed=seed), begin(less, seed=seed)
             while not other.over:
                 _compare_knowledge(full, less, one, other, f"knowledge={level!r}, seed {seed}")
-                action = choose(other.info["action_mask"], rng)
-                names = np.array(less.action_names)[action]  # type: ignore[attr-defined]
-                places = [full.action_names.index(name) for name in np.atleast_1d(names)]  # type: ignore[attr-defined]
+                action = choose(guide_of(less, other), rng)
                 other = take(less, action)
-                one = take(full, places[0] if np.ndim(action) == 0 else np.array(places))
+                one = take(full, _same_action(less, full, action))
             _compare_knowledge(full, less, one, other, f"knowledge={level!r}, seed {seed}")
+
+
+def _same_action(env: Any, other: Any, action: Any) -> Any:
+    """Return an action of one environment as another one numbers it."""
+    if isinstance(env.action_space, spaces.Box):
+        return action
+    names = np.atleast_1d(np.array(env.action_names)[action])
+    places = [other.action_names.index(name) for name in names]
+    return places[0] if np.ndim(action) == 0 else np.array(places)
 
 
 def _compare_knowledge(full: Any, less: Any, one: Moment, other: Moment, where: str) -> None:
@@ -202,9 +216,10 @@ def _compare_knowledge(full: Any, less: Any, one: Moment, other: Moment, where: 
     where = f"{where}, tick {one.info['time']}"
     demand(other.obs in less.observation_space, f"{where}: the observation is not in its space")
     demand(other.info["dead_end"] is None, f"{where}: a dead end is told")
-    order = [full.action_names.index(name) for name in less.action_names]
-    found = difference(one.info["action_mask"][..., order], other.info["action_mask"], "mask")
-    demand(found is None, f"{where}: {found}")
+    if "action_mask" in one.info:
+        order = [full.action_names.index(name) for name in less.action_names]
+        found = difference(one.info["action_mask"][..., order], other.info["action_mask"], "mask")
+        demand(found is None, f"{where}: {found}")
     for name in ("time", "elapsed", "success"):
         demand(
             one.info[name] == other.info[name], f"{where}: {name}={other.info[name]}, not {one.info[name]}"

@@ -12,9 +12,12 @@ from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 
 Env = gymnasium.Env[Any, Any]
 Mask = np.ndarray[Any, Any]
+Guide = Any
+"""What actions are chosen by: a mask, or the space of actions that need none (a ``Box``)."""
 
 STEPS = 40
 """Steps of a comparison; few are enough, since what differs tends to differ at once."""
@@ -100,19 +103,27 @@ def take(env: Env, action: Any) -> Moment:
     return Moment(obs, float(reward), terminated, truncated, info)
 
 
-def choose(mask: Mask, rng: np.random.Generator, illegal: float = 0.2, wait: float = 0.1) -> Any:
+def guide_of(env: Any, moment: Moment) -> Guide:
+    """Return what the next actions are chosen by: the mask, or the space where there is none."""
+    mask = moment.info.get("action_mask")
+    return env.action_space if mask is None else np.array(mask)
+
+
+def choose(guide: Guide, rng: np.random.Generator, illegal: float = 0.2, wait: float = 0.1) -> Any:
     """Return random actions.
 
     Args:
-        mask: ``[n + 1]``, or ``[agents, n + 1]`` for several agents.
+        guide: a mask ``[n + 1]``, or ``[agents, n + 1]`` for several agents; or a box.
         rng: where they are drawn from.
         illegal: share of actions that are drawn whatever the mask says.
-        wait: chance to wait although something can be started.
+        wait: chance to wait although something can be started; of a box, to change nothing.
 
     Returns:
-        An int, or ``[agents]`` for several agents.
+        An int, or ``[agents]`` for several agents, or a vector of the box.
     """
-    chosen = []
+    if isinstance(guide, spaces.Box):
+        return waiting(guide) if rng.random() < wait else _drawn(guide, rng)
+    mask, chosen = guide, []
     for row in np.atleast_2d(mask):
         legal = np.flatnonzero(row[:-1])
         if rng.random() < illegal:
@@ -124,20 +135,28 @@ def choose(mask: Mask, rng: np.random.Generator, illegal: float = 0.2, wait: flo
     return chosen[0] if mask.ndim == 1 else np.array(chosen)
 
 
-def waiting(mask: Mask) -> Any:
-    """Return the action by which everybody waits."""
-    n = mask.shape[-1] - 1
-    return n if mask.ndim == 1 else np.full(len(mask), n)
+def _drawn(box: spaces.Box, rng: np.random.Generator) -> Any:
+    """Return a vector of a box, its bounds as likely as what lies between them."""
+    share = np.clip(rng.uniform(-0.5, 1.5, box.shape), 0.0, 1.0)
+    return (box.low + share * (box.high - box.low)).astype(box.dtype)
+
+
+def waiting(guide: Guide) -> Any:
+    """Return the action by which everybody waits: the last number, or the vector nearest to 0."""
+    if isinstance(guide, spaces.Box):
+        return np.clip(np.zeros_like(guide.low), guide.low, guide.high)
+    n = guide.shape[-1] - 1
+    return n if guide.ndim == 1 else np.full(len(guide), n)
 
 
 def go_on(
-    env: Env, mask: Mask, seed: int, steps: int = STEPS, touch: Callable[[Moment], object] | None = None
+    env: Env, guide: Guide, seed: int, steps: int = STEPS, touch: Callable[[Moment], object] | None = None
 ) -> list[Moment]:
     """Play on at random, through the ends of episodes.
 
     Args:
         env: in the middle of an episode.
-        mask: the mask there.
+        guide: what actions are chosen by there.
         seed: of the choices; equal environments have equal courses.
         steps: how many.
         touch: gets what the environment returned, each time.
@@ -149,9 +168,9 @@ def go_on(
     course: list[Moment] = []
     for _ in range(steps):
         over = bool(course) and course[-1].over
-        moment = begin(env) if over else take(env, choose(mask, rng))
+        moment = begin(env) if over else take(env, choose(guide, rng))
         course.append(copy.deepcopy(moment))
-        mask = course[-1].info["action_mask"]
+        guide = guide_of(env, course[-1])
         if touch is not None:
             touch(moment)
     return course
@@ -173,7 +192,7 @@ def play(
     first = copy.deepcopy(moment)
     if touch is not None:
         touch(moment)
-    return [first, *go_on(env, first.info["action_mask"], seed, steps, touch)]
+    return [first, *go_on(env, guide_of(env, first), seed, steps, touch)]
 
 
 def episode(env: Env, seed: int, illegal: float = 0.0, wait: float = 0.1) -> Iterator[Moment]:
@@ -186,15 +205,15 @@ def episode(env: Env, seed: int, illegal: float = 0.0, wait: float = 0.1) -> Ite
     moment = begin(env, seed=seed)
     yield moment
     for _ in range(LONGEST_EPISODE):
-        moment = take(env, choose(moment.info["action_mask"], rng, illegal, wait))
+        moment = take(env, choose(guide_of(env, moment), rng, illegal, wait))
         yield moment
         if moment.over:
             return
     raise AssertionError(f"an episode has not ended after {LONGEST_EPISODE} steps: give the task a horizon")
 
 
-def middle(env: Env, seed: int = 3, steps: int = 7) -> Mask:
-    """Play to the middle of an episode and return the mask there."""
+def middle(env: Env, seed: int = 3, steps: int = 7) -> Guide:
+    """Play to the middle of an episode and return what actions are chosen by there."""
     course = play(env, seed, steps)
     last = begin(env) if course[-1].over else course[-1]
-    return np.array(last.info["action_mask"])
+    return guide_of(env, last)
