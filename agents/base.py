@@ -160,6 +160,19 @@ class Move:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a place adds to a task, as far as it is known.
+
+    Attributes:
+        ticks: ``[n]`` ticks that going there (and fetching what it takes) adds to each subtask.
+        able: ``[agents][n]`` whether a body could ever get to where the subtask is done.
+    """
+
+    ticks: Sequence[int]
+    able: Sequence[Sequence[bool]]
+
+
 class Memory(Protocol):
     """What one lane's agent knows of its episode: the latest observation and what was seen before.
 
@@ -186,7 +199,9 @@ class Skill(Protocol):
     """What bodies of one kind of world can do: options with goals as their arguments.
 
     A skill keeps no state of its own: all it knows is in the memories, all that it is to do in
-    the goals, so that one object serves every lane.
+    the goals, so that one object serves every lane. It may also have
+    ``survey(memory) -> Survey``, which planners' estimates are made of, and
+    ``urgent(memory, body) -> Goal | None``: what a body must do for itself before all else.
     """
 
     def start(self, memory: Memory, body: int, goal: Goal) -> Prospect:
@@ -219,13 +234,14 @@ class Outcome:
 class Critic(Protocol):
     """Judges what has come of an option and says why it failed."""
 
-    def judge(self, case: Case, before: Observation, move: Move | None) -> Outcome | None:
+    def judge(self, case: Case, before: Observation, move: Move | None, tries: int) -> Outcome | None:
         """Return the outcome, or None while the option goes on.
 
         Args:
             case: the option, with what is known now.
             before: what was observed when it was taken up.
             move: the option's latest move, None before the first.
+            tries: attempts made so far.
         """
 
 

@@ -18,8 +18,17 @@ from stratagym.agents.planners.beam import BeamAgent
 from stratagym.agents.planners.dispatch import RandomAgent, RuleAgent
 from stratagym.agents.planners.grprop import GRPropAgent
 from stratagym.agents.planners.optimal import OptimalAgent
+from stratagym.agents.primitive import RandomPrimitive
 
 Factory = Callable[..., Agent]
+
+
+def hierarchical(planner: str = "optimal", **options: Any) -> Agent:
+    """Build a ``HierarchicalAgent``, see there for the options."""
+    from stratagym.agents.hierarchy import HierarchicalAgent
+
+    return HierarchicalAgent(planner, **options)
+
 
 AGENTS: Mapping[str, Factory] = {
     "random": RandomAgent,
@@ -31,8 +40,19 @@ AGENTS: Mapping[str, Factory] = {
     "grprop": GRPropAgent,
     "beam": BeamAgent,
     "optimal": OptimalAgent,
+    "hierarchical": hierarchical,
+    "random_primitive": RandomPrimitive,
 }
 """The agents that need no learning: name -> factory."""
+
+
+def in_world(agent: Agent) -> Agent:
+    """Return an agent that can play in a world: one that names subtasks gets skills to do them with."""
+    if getattr(agent, "primitive", False):
+        return agent
+    from stratagym.agents.hierarchy import HierarchicalAgent
+
+    return HierarchicalAgent(lambda: agent)
 
 
 def make_agent(name: str, **options: Any) -> Agent:

@@ -65,6 +65,12 @@ def load_agent(name: str) -> Agent:
     """
     from stratagym.agents.zoo import make_agent
 
+    if Path(name).is_dir():
+        from stratagym.baselines.learning import trained
+
+        if trained.folder_of(name) is not None:
+            learned: Agent = trained.load(name)
+            return learned
     try:
         agent: Agent = make_agent(name)
     except ValueError as error:
@@ -89,6 +95,7 @@ class Player:
     records: Path | None = None
     _environments: dict[str, Any] = field(default_factory=dict)
     _agents: dict[str, Agent] = field(default_factory=dict)
+    _embodied: dict[str, Agent] = field(default_factory=dict)
 
     def environment(self, spec: EnvironmentSpec) -> Any:
         """Return the environment, made once."""
@@ -104,6 +111,14 @@ class Player:
             factory = self.factories.get(name)
             self._agents[name] = load_agent(name) if factory is None else factory()
         return self._agents[name]
+
+    def _bodies(self, name: str, agent: Agent) -> Agent:
+        """Return the agent as it plays in a world: a planner over scripted skills."""
+        from stratagym.agents.zoo import in_world
+
+        if name not in self._embodied:
+            self._embodied[name] = in_world(agent)
+        return self._embodied[name]
 
     def prepare(self, specs: Sequence[EnvironmentSpec], agents: Sequence[str]) -> None:
         """Make every environment and build every agent once, so that mistakes show at once.
@@ -147,6 +162,8 @@ class Player:
         reference: Any = None
         for name in agents:
             agent = self.agent(name)
+            if env.unwrapped.scene is not None:
+                agent = self._bodies(name, agent)
             try:
                 with self._recorder(spec, name, k, seed, env.unwrapped) as recorder:
                     episode = play(env, agent, seed, recorder.step if recorder else None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,10 @@ STEP_LIMIT = 1_000_000
 
 class AgentError(RuntimeError):
     """An agent that raised or answered with something else than actions; the message is one line."""
+
+
+Word = str | tuple[float, ...] | None
+"""One agent's action as it is written: a name, a vector, or None for a wait."""
 
 
 @dataclass
@@ -63,7 +67,8 @@ class Step:
     Attributes:
         time: tick before it.
         elapsed: ticks that passed.
-        actions: ``[agents]`` names of subtasks, None for a wait.
+        actions: ``[agents]`` names of subtasks, in a world of the bodies' own actions; None for a
+            wait; on a plane vectors.
         reward: what the environment paid.
         refusals: ``[agents]`` why an action was not accepted, or None.
         events: what happened, in order.
@@ -72,7 +77,7 @@ class Step:
 
     time: int
     elapsed: int
-    actions: tuple[str | None, ...]
+    actions: tuple[Word, ...]
     reward: float
     refusals: tuple[str | None, ...]
     events: tuple[Mapping[str, Any], ...]
@@ -93,19 +98,52 @@ def agent_seed(seed: int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _actions(agent: Agent, observation: Observation) -> list[int]:
-    """Ask the agent and check the form of its answer."""
-    agents, wait = len(observation.mask), observation.mask.shape[1] - 1
+def see(base: Any, agent: Agent) -> Observation:
+    """Return what an agent gets of an environment, with the arrays that it asks for by ``sees``."""
+    observation: Observation = base.observation()
+    sees = getattr(agent, "sees", None)
+    arrays = None if sees is None else sees(base)
+    return observation if arrays is None else replace(observation, arrays=arrays)
+
+
+def ask(agent: Agent, observation: Observation) -> Any:
+    """Ask the agent and check the form of its answer.
+
+    Returns:
+        A list of numbers, one per agent; on a plane float32 ``[agents, width]``.
+
+    Raises:
+        AgentError: if it raises or answers with something else.
+    """
     try:
-        answer = np.asarray(agent.act(observation)).reshape(-1)
+        answer = np.asarray(agent.act(observation))
     except Exception as error:
         raise AgentError(f"its act() raised {type(error).__name__}: {error}") from error
+    world = observation.world
+    if world is not None and not world.actions:
+        agents = len(world.bodies)
+        if answer.size == 0 or answer.size % agents or not np.issubdtype(answer.dtype, np.floating):
+            raise AgentError(f"its act() returned {answer!r}, not {agents} vector(s) of numbers")
+        if not np.isfinite(answer).all():
+            raise AgentError(f"its act() returned {answer!r}, which is not finite")
+        return answer.reshape(agents, -1).astype(np.float32)
+    agents, wait = len(observation.mask), waiting(observation)
+    answer = answer.reshape(-1)
     if len(answer) != agents or not np.issubdtype(answer.dtype, np.integer):
         raise AgentError(f"its act() returned {answer!r}, not {agents} integer(s)")
     for action in answer:
         if not 0 <= action <= wait:
             raise AgentError(f"its act() returned {action}, but actions are 0 to {wait}, and {wait} waits")
     return [int(a) for a in answer]
+
+
+def waiting(observation: Observation) -> int:
+    """Return the number of the action that waits, where actions are numbered."""
+    world = observation.world
+    if world is not None:
+        actions: tuple[str, ...] = world.actions
+        return len(actions) - 1
+    return int(observation.mask.shape[1]) - 1
 
 
 def _told(agent: Agent) -> tuple[Mapping[str, Any], ...]:
@@ -148,15 +186,14 @@ def play(env: Any, agent: Agent, seed: int, listener: Listener | None = None) ->
     over = False
     while not over:
         before = int(info["time"])
-        observation = base.observation()
-        actions = _actions(agent, observation)
-        _, reward, terminated, truncated, info = env.step(_for_space(env.action_space, actions, observation))
+        observation = see(base, agent)
+        actions = ask(agent, observation)
+        _, reward, terminated, truncated, info = env.step(for_space(env.action_space, actions, observation))
         over = bool(terminated or truncated)
-        wait = observation.mask.shape[1] - 1
         step = Step(
             time=before,
             elapsed=int(info["time"]) - before,
-            actions=tuple(None if a == wait else base.subtask_of(a) for a in actions),
+            actions=_named(base, actions, observation),
             reward=float(reward),
             refusals=tuple(base.refusals),
             events=tuple(
@@ -181,13 +218,23 @@ def play(env: Any, agent: Agent, seed: int, listener: Listener | None = None) ->
     return episode
 
 
-def _for_space(space: Any, actions: list[int], observation: Observation) -> Any:
+def _named(base: Any, actions: Any, observation: Observation) -> tuple[Word, ...]:
+    """Return actions as records hold them."""
+    if isinstance(actions, np.ndarray):
+        return tuple(tuple(float(x) for x in row) for row in actions)
+    wait = waiting(observation)
+    return tuple(None if a == wait else base.subtask_of(a) for a in actions)
+
+
+def for_space(space: Any, actions: Any, observation: Observation) -> Any:
     """Return an agent's actions as the environment takes them.
 
-    An agent waits with the last column of its mask; a space that is padded to the
-    largest task of its family waits with its own last number.
+    An agent waits with its own last number; a space that is padded to the largest task of
+    its family waits with its last.
     """
-    wait = observation.mask.shape[1] - 1
+    if isinstance(actions, np.ndarray):
+        return actions.reshape(space.shape)
+    wait = waiting(observation)
     single = hasattr(space, "n")
     last = int(space.n if single else space.nvec[0]) - 1
     shifted = [last if a == wait else a for a in actions]

@@ -76,7 +76,7 @@ class RecordWriter:
     def step(
         self,
         time: int,
-        actions: Sequence[str | None],
+        actions: Sequence[str | Sequence[float] | None],
         *,
         elapsed: int,
         reward: float,
@@ -88,7 +88,8 @@ class RecordWriter:
 
         Args:
             time: tick before the step.
-            actions: ``[agents]`` name of the subtask that each agent named, None waits.
+            actions: ``[agents]`` name of the subtask that each agent named, or of its body's own action,
+                or a vector; None waits.
             elapsed: ticks that passed.
             reward: what the environment paid.
             refusals: ``[agents]`` reason why an action was not accepted, or None.

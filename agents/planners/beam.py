@@ -35,6 +35,9 @@ class BeamAgent(RandomAgent):
     draws uniformly.
     """
 
+    plans_ahead = True
+    """It follows a plan of its own, so that playing it out shows what it intends."""
+
     def __init__(
         self,
         width: int = 8,

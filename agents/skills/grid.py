@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from stratagym.agents.base import Case, Goal, Memory, Move, Prospect
+from stratagym.agents.base import Case, Goal, Memory, Move, Prospect, Survey
 from stratagym.agents.memories.grid import GridMemory
-from stratagym.agents.memories.ways import FAR, Approach, Bits, each, facing_number, lowest
+from stratagym.agents.memories.ways import FAR, Approach, Bits, Field, each, facing_number, lowest
 from stratagym.agents.skills.traffic import STAY, Mover, share_steps
 from stratagym.envs.worlds.view import NOTHING, BodyView, EffectView, Moment, RuleView
 
@@ -26,6 +26,12 @@ DEPTH = 6
 
 PATIENCE = 6
 """Ticks of right of way, beyond the way itself, for a body that could not make room."""
+
+CROWDED = 12
+"""Sites that are more than this are everywhere, and no place that bodies come from."""
+
+LOW = 3
+"""Level of a vital (of 9) at which it goes before all else."""
 
 _MAKING: tuple[Moment, ...] = ("start", "success")
 
@@ -74,6 +80,28 @@ class GridSkill:
             for k, move in zip(members, self._lane([cases[k] for k in members]), strict=True):
                 moves[k] = move
         return [move for move in moves if move is not None]
+
+    def survey(self, memory: Memory) -> Survey:
+        """Return what walking and fetching add to each subtask, and who could ever get there (estimates)."""
+        m = _grid(memory)
+        known = m.cache.get("survey")
+        if known is None:
+            known = m.cache["survey"] = _survey(m)
+        found: Survey = known
+        return found
+
+    def urgent(self, memory: Memory, body: int) -> Goal | None:
+        """Return the subtask that restores what a body runs out of first; None while all is well."""
+        m = _grid(memory)
+        own = m.view.bodies[body]
+        for name, level in sorted(own.vitals.items(), key=lambda pair: pair[1]):
+            if level > LOW:
+                break
+            for j, rules in m.view.rules.items():
+                restores = any(e.restore.get(name) for r in rules for e in r.effects.values())
+                if restores and m.observation.mask[body, j]:
+                    return Goal(j, (body,))
+        return None
 
     def _lane(self, cases: Sequence[Case]) -> list[Move]:
         """Return the moves of one lane's ready bodies."""
@@ -625,6 +653,75 @@ class _Plan:
         return (
             " or ".join(self._view.fixture_names[c] for c in sorted(codes)) if codes is not None else "place"
         )
+
+
+def _survey(m: GridMemory) -> Survey:
+    """Estimate the way to each subtask: to what it takes, and from there to its site.
+
+    Where a body comes from is not known beforehand: the mean over where bodies stand now and over the
+    sites of all subtasks is taken.
+    """
+    view = m.view
+    n = len(m.observation.task.names)
+    sites = [0] * n
+    takes: list[frozenset[int]] = [frozenset()] * n
+    for j, rules in view.rules.items():
+        for rule in rules:
+            sites[j] |= (
+                m.fixtures(rule.at) if rule.at is not None or rule.thing is None else m.things(rule.thing)
+            )
+        takes[j] = frozenset().union(*(rule.hand or () for rule in rules)) - {NOTHING}
+    doors = 0
+    for rules in view.rules.values():
+        for rule in rules:
+            if rule.at and any(
+                e.fixture is not None and e.fixture not in view.solid for e in rule.effects.values()
+            ):
+                doors |= m.fixtures(rule.at & view.solid)
+    free = m.free | doors
+    touch: list[Bits] = []
+    for b in range(len(view.bodies)):
+        if m.places[b] < 0:
+            touch.append(m.grid.inside)
+            continue
+        reached = Field(free, 1 << m.places[b], m.grid.stride).reached()
+        touch.append(reached if view.reach == "here" else m.grid.beside(reached) | reached)
+    able = [[not sites[j] or bool(sites[j] & touch[b]) for j in range(n)] for b in range(len(view.bodies))]
+    origins = [place for place in m.places if place >= 0]
+    for bits in set(sites):
+        if bits and bits.bit_count() <= CROWDED:
+            stand = m.grid.beside(bits) & m.free if view.reach == "front" else bits & m.free
+            if stand:
+                origins.append(lowest(stand))
+    ticks = []
+    for j in range(n):
+        way = m.approach(sites[j]) if sites[j] else None
+        first, between = way, 0
+        source = _sources(m, takes[j], sites)
+        if source and way is not None:
+            first = m.approach(source)
+            ends = m.grid.beside(source) & m.free if view.reach == "front" else source
+            between = min((way.field.distance(p) for p in each(ends)[:8]), default=FAR)
+            between = 2 + between if between < FAR else 0
+        far = [first.field.distance(p) for p in origins] if first is not None else []
+        near = [d for d in far if d < FAR]
+        ticks.append(between + (round(sum(near) / len(near)) if near else 0))
+    return Survey(ticks, able)
+
+
+def _sources(m: GridMemory, codes: frozenset[int], sites: Sequence[Bits]) -> Bits:
+    """Return where things are to be had: where they lie, else where they are made."""
+    if not codes:
+        return 0
+    lying = m.things(codes)
+    if lying:
+        return lying
+    found = 0
+    for j, rules in m.view.rules.items():
+        for rule in rules:
+            if any(effect.thing in codes for effect in rule.effects.values()):
+                found |= sites[j]
+    return found
 
 
 def _may_share(other: frozenset[int] | None, own: frozenset[int] | None, hand: int | None) -> bool:
