@@ -76,17 +76,20 @@ def expedition(seed: int, size: Size, agents: int = 1, vitals: bool = False) -> 
     """Return what must be gathered, built and made; only the name depends on the seed.
 
     Each unit that the bill asks for is a subtask of its own, so that several can share them
-    out. With several agents each can build and make things for itself, from more wood and stone.
+    out. With several agents each can build and make things for itself, from more than the bill asks for.
     """
     data = data_beside(__file__)
     numbers, several = data["sizes"][size], agents > 1
     amounts = bill(size)
+    material = {
+        item for facts in (*data["build"].values(), *data["make"].values()) for item in facts["takes"]
+    }
     again = {"repeatable": True, "attempts": agents} if several else {}
     subtasks: dict[str, Any] = {}
     for item, count in amounts.items():
         for k in range(count):
             subtasks[f"collect {item} {k + 1}"] = _gathered(item)
-        if several and item in ("wood", "stone"):
+        if several and item in material:
             subtasks[f"collect more {item}"] = {**_gathered(item), "repeatable": True}
     for name in numbers["build"]:
         subtasks[f"place {name}"] = {"consumes": dict(data["build"][name]["takes"]), "reward": 1, **again}

@@ -1,0 +1,586 @@
+"""Errands: who does what in which order, the walks between counted.
+
+Owns a planner for worlds where the way costs more than the work. It chooses what the goal
+takes (of alternatives the cheapest), hands each piece to the body that would be done with
+it earliest, with all that this body needs for it (its own tools, its own material), and
+then improves the orders by moving single errands as long as that makes the plan shorter.
+It plans for the expected durations and for what is seen now; windows (lags, deadlines),
+shared resources and joint subtasks it leaves to other planners.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from stratagym.agents.base import Actions
+from stratagym.agents.planners.assign import candidates
+from stratagym.agents.planners.dispatch import RuleAgent
+from stratagym.agents.planners.structure import Formula, Literal, Structure
+from stratagym.agents.planners.travel import Ground, Travel
+from stratagym.envs.task.view import Observation, TaskView
+from stratagym.envs.worlds.view import GridView
+
+Orders = tuple[tuple[int, ...], ...]
+"""By body, the subtasks that it does, in order."""
+
+NEVER = math.inf
+WALK = 3.0
+"""Ticks of a walk, where choosing among alternatives needs a guess."""
+
+RESTARTS = 6
+"""Choices among alternatives that are compared."""
+
+CHOICES = 60
+"""Choices that are tried until one can be carried out."""
+
+HEAT = 4.0
+"""Ticks by which a plan may be longer and is still kept now and then, at first."""
+
+
+class Played(NamedTuple):
+    """What comes of orders: when all is over, when each body is, and when each subtask was done."""
+
+    end: float
+    idle: tuple[float, ...]
+    done: Mapping[int, float]
+
+
+@dataclass
+class Problem:
+    """One moment to plan from.
+
+    Attributes:
+        structure: the task.
+        travel: the map.
+        now: the clock in ticks.
+        places: by body its position.
+        free_at: by body the tick from which it can do something.
+        paces: by body the ticks that one of its moves takes.
+        done: subtask -> the tick at which it is done, for those that are or are under way.
+        stocks: by body what it owns; one for all, where stock is common.
+        common: whether it is.
+    """
+
+    structure: Structure
+    travel: Travel
+    now: int
+    places: Sequence[int]
+    free_at: Sequence[float]
+    paces: Sequence[int]
+    done: Mapping[int, float]
+    stocks: Sequence[Mapping[int, int]]
+    common: bool
+
+    def purse(self, body: int) -> int:
+        """Return which stock a body takes from."""
+        return 0 if self.common else body
+
+
+def play(problem: Problem, orders: Orders) -> Played | None:
+    """Play orders in the head; None if they cannot be carried out.
+
+    Each body goes to the nearest site of its next subtask and waits there until what it needs
+    is done.
+    """
+    structure, travel = problem.structure, problem.travel
+    subtasks = structure.graph.subtasks
+    done = dict(problem.done)
+    stocks = [dict(stock) for stock in problem.stocks]
+    times, places = list(problem.free_at), list(problem.places)
+    last = [-1] * len(orders)
+    ground = Ground()
+    following = [0] * len(orders)
+    end = max(done.values(), default=0.0)
+    left = sum(map(len, orders))
+    while left:
+        chosen, start = -1, NEVER
+        for a, order in enumerate(orders):
+            if following[a] == len(order) or times[a] >= start:
+                continue
+            i = order[following[a]]
+            met = _met(structure.conditions[i], done)
+            purse = stocks[problem.purse(a)]
+            there = all(purse.get(k, 0) >= n for k, n in (*subtasks[i].consumes, *subtasks[i].requires))
+            if met < NEVER and there:
+                chosen, start = a, max(times[a], met)
+        if chosen < 0:
+            return None
+        a, i = chosen, orders[chosen][following[chosen]]
+        subtask = subtasks[i]
+        visit = travel.visit(i, places[a], last[a], ground)
+        if visit is None or (i in done and not subtask.repeatable):
+            return None
+        met = _met(structure.conditions[i], done)
+        tick = max(times[a] + visit.ticks * problem.paces[a], met)
+        length = structure.expected[i]
+        busy = length if subtask.attended is None else min(float(subtask.attended), length)
+        purse = stocks[problem.purse(a)]
+        for k, n in subtask.consumes:
+            purse[k] -= n
+        for k, n in subtask.produces:
+            purse[k] = purse.get(k, 0) + n
+        done[i] = min(done.get(i, NEVER), tick + length)
+        times[a], places[a] = tick + busy, visit.stand
+        last[a] = visit.target if not visit.gone else -1
+        ground = ground.after(visit)
+        end = max(end, tick + length)
+        following[a] += 1
+        left -= 1
+    return Played(end, tuple(times), done)
+
+
+def _met(formula: Formula, done: Mapping[int, float]) -> float:
+    """Return the earliest tick at which a formula holds, given what is done when."""
+    if isinstance(formula, Literal):
+        if formula.positive:
+            return done.get(formula.subtask, NEVER)
+        return NEVER if formula.subtask in done else 0.0
+    if formula.count == 0:
+        return 0.0
+    ticks = [_met(part, done) for part in formula.parts]
+    if formula.conjunction:
+        return max(ticks)
+    return sorted(ticks)[formula.count - 1]
+
+
+class Choice:
+    """Which of the alternatives are taken: costs of subtasks, and the cheapest way to each formula."""
+
+    def __init__(self, problem: Problem, noise: Sequence[float]) -> None:
+        """Weigh the alternatives.
+
+        Args:
+            problem: the moment.
+            noise: ``[n]`` factors on the costs, by which other choices are tried.
+        """
+        self._problem = problem
+        structure = problem.structure
+        self._own = [(d + WALK) * f for d, f in zip(structure.expected, noise, strict=True)]
+        self._cost = [0.0 if i in problem.done else NEVER for i in range(len(self._own))]
+        changed = True
+        while changed:
+            changed = False
+            for i in reversed(structure.order):
+                if i not in problem.done:
+                    cost = self._own[i] + self._price(structure.conditions[i])
+                    if cost < self._cost[i]:
+                        self._cost[i], changed = cost, True
+
+    def _price(self, formula: Formula) -> float:
+        if isinstance(formula, Literal):
+            if formula.positive:
+                return self._cost[formula.subtask]
+            return NEVER if formula.subtask in self._problem.done else 0.0
+        if formula.count > len(formula.parts):
+            return NEVER
+        return sum(sorted(map(self._price, formula.parts))[: formula.count])
+
+    def literals(self, formula: Formula) -> Iterator[Literal]:
+        """Return the literals of the cheapest way to a formula."""
+        if isinstance(formula, Literal):
+            yield formula
+            return
+        for part in sorted(formula.parts, key=self._price)[: formula.count]:
+            yield from self.literals(part)
+
+
+@dataclass
+class Draft:
+    """Orders in the making, with what each body will own after them."""
+
+    orders: list[list[int]]
+    stocks: list[dict[int, int]]
+    taken: set[int] = field(default_factory=set)
+
+    def copy(self) -> Draft:
+        """Return an independent copy."""
+        return Draft([list(o) for o in self.orders], [dict(s) for s in self.stocks], set(self.taken))
+
+    def plan(self) -> Orders:
+        """Return the orders as they are."""
+        return tuple(map(tuple, self.orders))
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Who does what, before the orders: the pieces of the goal in the order in which they are handed out."""
+
+    targets: tuple[int, ...]
+    bodies: tuple[int, ...]
+
+
+class Allotment:
+    """The first orders: what the goal takes, handed out piece by piece."""
+
+    def __init__(self, problem: Problem, noise: Sequence[float]) -> None:
+        """Choose what is to be done, before handing it out."""
+        self._problem = problem
+        self._choice = Choice(problem, noise)
+        self._subtasks = problem.structure.graph.subtasks
+        self._makers = problem.structure.producers
+        self._bodies = [b for b, place in enumerate(problem.places) if place >= 0]
+
+    def shares(self) -> Shares | None:
+        """Hand each piece to the body that would be done with it first; None if nobody could do one."""
+        targets, bodies = self._targets(), []
+        draft = self._empty()
+        for target in targets:
+            found = [(self._finish(draft, body, target), body) for body in self._bodies]
+            (end, body) = min(found) if len(found) > 1 else (0.0, found[0][1])
+            if end == NEVER or not self._add(draft, body, target, 0):
+                return None
+            bodies.append(body)
+        return Shares(tuple(targets), tuple(bodies))
+
+    def orders(self, shares: Shares | None) -> Orders | None:
+        """Return the orders that shares amount to, None if they cannot be carried out."""
+        if shares is None:
+            return None
+        draft = self._empty()
+        for target, body in zip(shares.targets, shares.bodies, strict=True):
+            if not self._add(draft, body, target, 0):
+                return None
+        orders = draft.plan()
+        if play(self._problem, orders) is None:
+            orders = tuple(self._sorted(order) for order in orders)
+        return None if play(self._problem, orders) is None else orders
+
+    def better(self, shares: Shares, trials: int, rng: np.random.Generator) -> Shares:
+        """Hand single pieces to others, or earlier and later, as long as that makes the plan shorter."""
+        bound = self._value(shares)
+        for _ in range(trials if len(self._bodies) > 1 else 0):
+            k, body = int(rng.integers(len(shares.targets))), int(rng.choice(self._bodies))
+            to = int(rng.integers(len(shares.targets))) if rng.random() < 0.5 else k
+            targets, bodies = list(shares.targets), list(shares.bodies)
+            bodies[k] = body
+            targets.insert(to, targets.pop(k))
+            bodies.insert(to, bodies.pop(k))
+            found = Shares(tuple(targets), tuple(bodies))
+            worth = self._value(found)
+            if worth <= bound:
+                shares, bound = found, worth
+        return shares
+
+    def _value(self, shares: Shares) -> tuple[float, float]:
+        orders = self.orders(shares)
+        return (NEVER, NEVER) if orders is None else _worth(self._problem, orders)
+
+    def _empty(self) -> Draft:
+        problem = self._problem
+        return Draft([[] for _ in problem.places], [dict(s) for s in problem.stocks], set(problem.done))
+
+    def _finish(self, draft: Draft, body: int, target: int) -> float:
+        """Return when a body would be done with one more piece."""
+        draft = draft.copy()
+        if not self._add(draft, body, target, 0):
+            return NEVER
+        played = play(self._problem, draft.plan())
+        return NEVER if played is None else max(played.done[target], played.idle[body])
+
+    def _targets(self) -> list[int]:
+        """Return what the goal takes in the order in which it is handed out.
+
+        What others only need as material comes last: it is handed out with what it is for.
+        """
+        structure, problem = self._problem.structure, self._problem
+        assert structure.goal is not None
+        found: dict[int, None] = {}
+        stack = [lit.subtask for lit in self._choice.literals(structure.goal) if lit.positive]
+        while stack:
+            i = stack.pop()
+            if i in found or i in problem.done:
+                continue
+            found[i] = None
+            stack += [lit.subtask for lit in self._choice.literals(structure.conditions[i]) if lit.positive]
+        used = {k for s in self._subtasks for k, _ in (*s.consumes, *s.requires)}
+        tails = structure.tails(["locked"] * len(self._subtasks))
+
+        def material(i: int) -> bool:
+            s = self._subtasks[i]
+            return not s.consumes and any(k in used for k, _ in s.produces)
+
+        return sorted(found, key=lambda i: (material(i), -tails[i], i))
+
+    def _add(self, draft: Draft, body: int, i: int, depth: int) -> bool:
+        """Append a subtask, and all that the body needs for it, to its order."""
+        subtask = self._subtasks[i]
+        if i in draft.taken and not (subtask.repeatable and depth):
+            return True
+        if depth > len(self._subtasks):
+            return False
+        for lit in self._choice.literals(self._problem.structure.conditions[i]):
+            waits = lit.positive and lit.subtask not in draft.taken
+            if waits and not self._add(draft, body, lit.subtask, depth + 1):
+                return False
+        purse = draft.stocks[self._problem.purse(body)]
+        short = True
+        while short:
+            short = False
+            for k, n in (*subtask.requires, *subtask.consumes):
+                while purse.get(k, 0) < n:
+                    before = purse.get(k, 0)
+                    maker = self._maker(draft, k, i)
+                    if maker is None or not self._add(draft, body, maker, depth + 1):
+                        return False
+                    if purse.get(k, 0) <= before:
+                        return False
+                    short = True
+        for k, n in subtask.consumes:
+            purse[k] -= n
+        for k, n in subtask.produces:
+            purse[k] = purse.get(k, 0) + n
+        draft.taken.add(i)
+        draft.orders[body].append(i)
+        return True
+
+    def _maker(self, draft: Draft, item: int, user: int) -> int | None:
+        """Return the subtask by which a body gets an item: one that is to be done anyway, if there is one."""
+        makers = [j for j in self._makers.get(item, ()) if j != user]
+        fresh = [j for j in makers if j not in draft.taken]
+        again = [j for j in makers if self._subtasks[j].repeatable]
+        return next(iter(fresh or again), None)
+
+    def _sorted(self, order: tuple[int, ...]) -> tuple[int, ...]:
+        """Return one body's order with what a way forbids put behind it; unchanged where that is a circle."""
+        conditions = self._problem.structure.conditions
+        later: dict[int, set[int]] = {i: set() for i in order}
+        for i in order:
+            for lit in self._choice.literals(conditions[i]):
+                if lit.positive and lit.subtask in later:
+                    later[i].add(lit.subtask)
+                elif not lit.positive and lit.subtask in later:
+                    later[lit.subtask].add(i)
+        found: list[int] = []
+        left = list(order)
+        while left:
+            ready = next((i for i in left if not later[i] & set(left) - {i}), None)
+            if ready is None:
+                return order
+            found.append(ready)
+            left.remove(ready)
+        return tuple(found)
+
+
+def first_orders(problem: Problem, trials: int, rng: np.random.Generator) -> Orders | None:
+    """Return orders by which the goal is reached, the best over some choices of alternatives.
+
+    Args:
+        problem: the moment.
+        trials: other ways to hand out the pieces that are tried for each choice.
+        rng: draws the choices, after the cheapest.
+    """
+    count = len(problem.structure.graph.subtasks)
+    best: Orders | None = None
+    for k in range(CHOICES):
+        if k >= RESTARTS and best is not None:
+            break
+        noise = rng.uniform(0.3, 3.0, count) if k else np.ones(count)
+        allotment = Allotment(problem, list(noise))
+        shares = allotment.shares()
+        if shares is None:
+            continue
+        orders = allotment.orders(allotment.better(shares, trials, rng))
+        if orders is not None and (best is None or _worth(problem, orders) < _worth(problem, best)):
+            best = orders
+    return best
+
+
+def _worth(problem: Problem, orders: Orders) -> tuple[float, float]:
+    return value(play(problem, orders))
+
+
+def value(played: Played | None) -> tuple[float, float]:
+    """Return what is made small: the end, then the bodies' time."""
+    return (NEVER, NEVER) if played is None else (played.end, sum(played.idle))
+
+
+def improve(problem: Problem, orders: Orders, trials: int, rng: np.random.Generator) -> Orders:
+    """Move errands, alone or with those that follow, and keep what makes the plan shorter.
+
+    Simulated annealing: a longer plan is kept for a while the more readily, the less of the
+    trials is over.
+
+    Args:
+        problem: the moment.
+        orders: that can be carried out.
+        trials: how many moves are tried.
+        rng: draws them.
+    """
+    here = best = orders
+    worth = bound = _worth(problem, orders)
+    for k in range(trials):
+        found = _moved(here, rng)
+        if found is None:
+            continue
+        new = _worth(problem, found)
+        if new[0] == NEVER:
+            continue
+        heat = HEAT * (1 - k / trials)
+        if new <= worth or rng.random() < math.exp((_sum(worth) - _sum(new)) / max(heat, 1e-9)):
+            here, worth = found, new
+            if worth < bound:
+                best, bound = here, worth
+    return best
+
+
+def _sum(worth: tuple[float, float]) -> float:
+    """Return the two parts of a plan's value as one number, the end before all."""
+    return worth[0] + 0.05 * worth[1]
+
+
+def _moved(orders: Orders, rng: np.random.Generator) -> Orders | None:
+    """Return orders of which a short run was taken out and put in elsewhere."""
+    full = [a for a, order in enumerate(orders) if order]
+    if not full:
+        return None
+    a = full[int(rng.integers(len(full)))]
+    order = orders[a]
+    first = int(rng.integers(len(order)))
+    part = order[first : first + 1 + int(rng.integers(3))]
+    lists = [list(o) for o in orders]
+    del lists[a][first : first + len(part)]
+    b = a if rng.random() < 0.7 else int(rng.integers(len(orders)))
+    to = int(rng.integers(len(lists[b]) + 1))
+    if b == a and to == first:
+        return None
+    lists[b][to:to] = part
+    return tuple(map(tuple, lists))
+
+
+class ErrandAgent(RuleAgent):
+    """Plans errands and keeps to the plan until something is not as it was to be.
+
+    Where there is no map to walk on, or the task has what errands leave out (see the module),
+    it plays by the rule ``critical_path``, which the trace says.
+    """
+
+    def __init__(self, trials: int = 4000) -> None:
+        """Make an agent.
+
+        Args:
+            trials: moves that are tried to improve a plan.
+        """
+        super().__init__("critical_path")
+        self._trials = trials
+
+    def reset(self, seed: int) -> None:
+        """Forget the last episode and draw from ``seed`` from now on."""
+        super().reset(seed)
+        self._queues: list[list[int]] = []
+        self._due = NEVER
+        self._seen: object = None
+
+    def act(self, observation: Observation) -> Actions:
+        """Return one action per row of the mask."""
+        task, view = observation.task, observation.world
+        structure = self._memory.of(task)
+        if structure is None or not isinstance(view, GridView) or not _simple(structure):
+            return super().act(observation)
+        reason = self._stale(task, view)
+        if reason:
+            self._plan(structure, task, view)
+        actions = self._next(observation)
+        stuck = not any(word == "running" for word in task.status) and bool(candidates(observation.mask))
+        if stuck and not reason and all(a == len(task.names) for a in actions):
+            reason = "nobody could go on"
+            self._plan(structure, task, view)
+            actions = self._next(observation)
+        if stuck and all(a == len(task.names) for a in actions):
+            return super().act(observation)
+        return self._note(task, actions, f"errands: {reason}" if reason else "errands")
+
+    def _next(self, observation: Observation) -> Actions:
+        """Return the head of each body's queue, where the mask allows it."""
+        task, mask = observation.task, observation.mask
+        wait = len(task.names)
+        actions = np.full(mask.shape[0], wait, dtype=np.int64)
+        for a, queue in enumerate(self._queues[: mask.shape[0]]):
+            if queue and mask[a, queue[0]]:
+                actions[a] = queue[0]
+        return actions
+
+    def _stale(self, task: TaskView, view: GridView) -> str:
+        """Drop what is done from the queues; return why a new plan is needed, empty if it is not."""
+        if not self._queues:
+            return "first plan"
+        graph = task.graph
+        assert graph is not None
+        starts = [0 if run is None else run.starts for run in task.runs]
+        for queue in self._queues:
+            while queue and starts[queue[0]] > self._begun.get(queue[0], 0):
+                self._begun[queue[0]] = self._begun.get(queue[0], 0) + 1
+                queue.pop(0)
+        if view.moving or view.radius:
+            return "what is seen has changed"
+        if any(task.status[i] in ("failed", "closed") for queue in self._queues for i in queue):
+            return "something has failed"
+        if any(
+            task.status[i] == "done" and not graph.subtasks[i].repeatable for q in self._queues for i in q
+        ):
+            return "something was done by others"
+        if not any(self._queues):
+            return "the plan is over"
+        return "the plan is late" if task.time > self._due else ""
+
+    def _plan(self, structure: Structure, task: TaskView, view: GridView) -> None:
+        """Make a plan from here."""
+        problem = problem_of(structure, task, view)
+        best = first_orders(problem, self._trials // 20, self._draws)
+        self._begun = {i: run.starts for i, run in enumerate(task.runs) if run is not None}
+        if best is None:
+            self._queues, self._due = [[] for _ in view.bodies], task.time + 10.0
+            return
+        best = improve(problem, best, self._trials, self._draws)
+        played = play(problem, best)
+        end = task.time if played is None else played.end
+        self._queues = [list(order) for order in best]
+        self._due = task.time + 1.3 * (end - task.time) + 20
+
+
+def _simple(structure: Structure) -> bool:
+    """Return whether a task has nothing that errands leave out."""
+    graph = structure.graph
+    if graph.goal is None or graph.constraints or graph.choices or graph.resources:
+        return False
+    return all(s.agents == 1 and not s.lags and s.deadline is None for s in graph.subtasks)
+
+
+def problem_of(structure: Structure, task: TaskView, view: GridView) -> Problem:
+    """Return what is seen as a problem to plan for."""
+    graph, travel = structure.graph, Travel(view)
+    numbers = {item.name: k for k, item in enumerate(graph.items)}
+    done: dict[int, float] = {}
+    for i, word in enumerate(task.status):
+        if word == "done":
+            done[i] = float(task.time)
+        elif word == "running":
+            begun = task.runs[i].started
+            done[i] = (task.time if begun is None else begun) + structure.expected[i]
+    common = not any(body.stock for body in view.bodies)
+    owned = [task.stock] if common else [body.stock for body in view.bodies]
+    stocks = [{numbers[name]: n for name, n in stock.items() if name in numbers} for stock in owned]
+    free_at = []
+    for agent, body in zip(task.agents, view.bodies, strict=True):
+        until = task.time if agent.idle or agent.free_at is None else agent.free_at
+        free_at.append(NEVER if body.down else float(until))
+        if agent.attends is not None and not agent.idle:
+            i = graph.names.index(agent.attends)
+            purse = stocks[0 if common else len(free_at) - 1]
+            for k, n in graph.subtasks[i].produces:
+                purse[k] = purse.get(k, 0) + n
+    return Problem(
+        structure,
+        travel,
+        task.time,
+        [travel.place_of(b) for b in range(len(view.bodies))],
+        free_at,
+        [body.pace for body in view.bodies],
+        done,
+        stocks,
+        common,
+    )
