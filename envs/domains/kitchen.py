@@ -26,7 +26,7 @@ import numpy as np
 
 from stratagym.envs.domains.domain import Domain, Size, Split, TaskSource
 from stratagym.envs.domains.draft import between, generator, pick
-from stratagym.envs.domains.maps import FLOOR, Cell, Map, furnished, reached, room
+from stratagym.envs.domains.maps import FLOOR, Cell, Map, furnished, in_one_piece, room, within_reach
 from stratagym.envs.domains.sources import at_least, data_beside, one_of, procedural
 from stratagym.envs.domains.workplan import WorkPlan
 
@@ -416,18 +416,11 @@ def _along_walls(
         sides: the stations of each side.
         columns: the columns of each side.
     """
-    height, width = cells.shape
     where: dict[Cell, dict[str, str]] = {}
     for stations, span in zip(sides, columns, strict=True):
+        free = cells == FLOOR
         walls = [
-            (x, y)
-            for x in span
-            for y in range(height)
-            if cells[y, x] != FLOOR
-            and any(
-                0 <= x + dx < width and 0 <= y + dy < height and cells[y + dy, x + dx] == FLOOR
-                for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1))
-            )
+            (x, y) for x in span for y in range(len(cells)) if not free[y, x] and within_reach(free, (x, y))
         ]
         order = pick(rng, walls, len(walls))
         where |= dict(zip(order, stations, strict=False))
@@ -437,7 +430,7 @@ def _along_walls(
 
 def _fixtures(where: Mapping[Cell, Mapping[str, str]]) -> dict[str, dict[str, Any]]:
     """Return what the fixtures of a kitchen are like."""
-    holding = ("counter", "board", "plate rack", "pass")
+    holding = ("counter", "board", "plate rack", "pass", "pot", "pan")  # what is burnt is taken out by hand
     names = dict.fromkeys(spot["fixture"] for spot in where.values())
     looks = {name: {"looks": "crate"} for name in names if name.endswith(" crate")}
     return {"floor": {"holds": False}} | {
@@ -477,26 +470,22 @@ def _events(
 
 def _can_be_wet(rng: np.random.Generator, cells: Map, where: Mapping[Cell, Any]) -> list[Cell]:
     """Return a cell of the floor without which everything can still be reached; none, if there is none."""
-    for x, y in pick(rng, [(int(x), int(y)) for y, x in np.argwhere(cells == FLOOR)], cells.size):
-        free = cells == FLOOR
-        before = sum(part_of(free, cell) for cell in where)
-        free[y, x] = False
-        others = np.argwhere(free)
-        start = (int(others[0][1]), int(others[0][0]))
-        parts = reached(free, start).sum() == len(others) or "pass" in {k["fixture"] for k in where.values()}
-        if parts and sum(part_of(free, cell) for cell in where) == before:
+    free = cells == FLOOR
+    for x, y in pick(rng, [(int(x), int(y)) for y, x in np.argwhere(free)], cells.size):
+        dry = free.copy()
+        dry[y, x] = False
+        parts = [dry] if not any(spot["fixture"] == "pass" for spot in where.values()) else _halves(dry)
+        if all(map(in_one_piece, parts)) and all(
+            within_reach(dry, cell) for cell in where if within_reach(free, cell)
+        ):
             return [(x, y)]
     return []
 
 
-def part_of(free: np.ndarray[Any, np.dtype[np.bool_]], cell: Cell) -> bool:
-    """Return whether a body can stand beside a cell."""
-    x, y = cell
-    height, width = free.shape
-    return any(
-        0 <= x + dx < width and 0 <= y + dy < height and bool(free[y + dy, x + dx])
-        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1))
-    )
+def _halves(free: np.ndarray[Any, np.dtype[np.bool_]]) -> list[np.ndarray[Any, np.dtype[np.bool_]]]:
+    """Return the floor on the two sides of the counter in the middle."""
+    half = free.shape[1] // 2
+    return [free[:, :half], free[:, half:]]
 
 
 DOMAIN = Domain(

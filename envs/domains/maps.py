@@ -120,3 +120,22 @@ def furnished(cells: Map, where: Mapping[Cell, Mapping[str, str]]) -> dict[str, 
     for (x, y), spot in where.items():
         drawn[y, x] = symbol[tuple(sorted(spot.items()))]
     return {"map": rows_of(drawn), "legend": {symbol[kind]: kinds[kind] for kind in symbol}}
+
+
+def beside(cells: np.ndarray[Any, Any], cell: Cell) -> list[Cell]:
+    """Return the cells of a map ``[H, W]`` that share an edge with one."""
+    height, width = cells.shape
+    x, y = cell
+    near = ((x, y - 1), (x, y + 1), (x - 1, y), (x + 1, y))
+    return [(a, b) for a, b in near if 0 <= a < width and 0 <= b < height]
+
+
+def within_reach(free: Cells, cell: Cell) -> bool:
+    """Return whether one can stand beside a cell, given where one can stand."""
+    return any(bool(free[y, x]) for x, y in beside(free, cell))
+
+
+def in_one_piece(free: Cells) -> bool:
+    """Return whether one can walk from any free cell to any other."""
+    others = np.argwhere(free)
+    return len(others) == 0 or reached(free, (int(others[0][1]), int(others[0][0]))).sum() == len(others)
