@@ -17,6 +17,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from stratagym.baselines import cli_learning
 from stratagym.baselines.suites import InputError
 
 BAD_INPUT = 2
@@ -304,6 +305,9 @@ def bench(
     else:
         say(render(lambda console: speed.print_rows(console, rows)))
     return 0
+
+
+cli_learning.add(app)
 
 
 def _complain(text: str) -> None:

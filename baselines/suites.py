@@ -54,6 +54,25 @@ class EnvironmentSpec:
         Raises:
             InputError: if the id is unknown, or an option wrong.
         """
+        return self._made(disable_env_checker=True, **{**more, **self.options})
+
+    def make_batch(self, count: int, autoreset: str = "SameStep", **more: Any) -> Any:
+        """Make a native batch of ``count`` lanes; see ``make``.
+
+        Args:
+            count: how many lanes.
+            autoreset: value of Gymnasium's ``AutoresetMode``.
+            **more: further options, which yield to the environment's own.
+
+        Raises:
+            InputError: if the id is unknown, or an option wrong.
+        """
+        return self._made(
+            num_envs=count, vectorization_mode="vector_entry_point", autoreset_mode=autoreset,
+            **{**more, **self.options},
+        )  # fmt: skip
+
+    def _made(self, **arguments: Any) -> Any:
         import gymnasium
 
         import stratagym  # noqa: F401 - registers the environments
@@ -62,8 +81,9 @@ class EnvironmentSpec:
         known = gymnasium.registry.get(self.id)
         if known is not None and known.entry_point != SINGLE:
             raise InputError(f"{self.id} is no environment of stratagym; 'stratagym list' shows all")
+        make: Any = gymnasium.make_vec if "num_envs" in arguments else gymnasium.make
         try:
-            return gymnasium.make(self.id, disable_env_checker=True, **{**more, **self.options})
+            return make(self.id, **arguments)
         except gymnasium.error.UnregisteredEnv:
             near = difflib.get_close_matches(self.id, list(gymnasium.registry), n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]}?" if near else "; 'stratagym list' shows all"
@@ -115,14 +135,14 @@ def _option(text: str) -> Any:
 
 
 def parse_environment(text: str) -> EnvironmentSpec:
-    """Read ``ID``, ``ID:option=value,option=(1+2)``, or the path of a task file.
+    """Read ``ID``, ``ID:option=value,option=(1+2)``, or the path of a task file or a folder of them.
 
     Raises:
-        InputError: if it is neither an id nor an existing file.
+        InputError: if it is neither an id nor an existing path.
     """
     match = _NAME.match(text)
     if Path(text).suffix in (".yaml", ".yml", ".json") or (match is None and Path(text).exists()):
-        if not Path(text).is_file():
+        if not Path(text).exists():
             raise InputError(f"{text}: no such task file")
         return EnvironmentSpec(TASK_ID, {"task": text})
     if match is None:

@@ -140,7 +140,7 @@ def train(
     settings = load_settings(method, spec.label, changes)
     run = Run(method, spec, settings, seed, device, other, start)
     folder = Path(out)
-    begin(folder, run, resume=resume)
+    check_folder(folder, run, resume=resume)
     from stratagym.baselines.learning import build
 
     build.use_one_thread()
@@ -155,33 +155,42 @@ def train(
     return {**last, "folder": str(folder)}
 
 
-def begin(folder: Path, run: Run, *, resume: bool) -> None:
-    """Write ``run.json``, or check that the run that stands there is the same.
+def check_folder(folder: Path, run: Run, *, resume: bool) -> None:
+    """Check that a run that stands in a folder is the same, and to be resumed.
 
     Raises:
-        InputError: if there is a run and it is not to be resumed, or another one.
+        InputError: if it is not.
     """
-    from stratagym.baselines.learning.checkpoint import read_json, write_json
+    from stratagym.baselines.learning.checkpoint import read_json
 
     path = folder / RUN
-    if path.is_file():
-        if not resume:
-            raise InputError(f"{folder} holds a run already: --resume continues it, or choose another folder")
-        known, asked = read_json(path), json.loads(json.dumps(run.written()))
-        for name in SAME:
-            mine, its = asked[name], known.get(name)
-            if name == "settings" and isinstance(its, dict):
-                mine, its = ({k: v for k, v in s.items() if k != "total_steps"} for s in (mine, its))
-                differing = [k for k in mine if its.get(k) != mine[k]]
-                if differing:
-                    k = differing[0]
-                    raise InputError(f"{folder}: this run has {k}={its.get(k)!r}, not {mine[k]!r}")
-            elif mine != its:
-                raise InputError(f"{folder}: this run has {name}={_short(its)}, not {_short(mine)}")
+    if not path.is_file():
         return
+    if not resume:
+        raise InputError(f"{folder} holds a run already: --resume continues it, or choose another folder")
+    known, asked = read_json(path), json.loads(json.dumps(run.written()))
+    for name in SAME:
+        mine, its = asked[name], known.get(name)
+        if name == "settings" and isinstance(its, dict):
+            for key, value in mine.items():
+                if key != "total_steps" and its.get(key) != value:
+                    raise InputError(f"{folder}: this run has {key}={its.get(key)!r}, not {value!r}")
+        elif mine != its:
+            raise InputError(f"{folder}: this run has {name}={_short(its)}, not {_short(mine)}")
+
+
+def open_folder(folder: Path, run: Run) -> None:
+    """Make the folder of a run that can begin; what it was asked for first stays.
+
+    Raises:
+        InputError: if the folder cannot be written to.
+    """
+    from stratagym.baselines.learning.checkpoint import write_json
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(path, run.written())
+        if not (folder / RUN).is_file():
+            write_json(folder / RUN, run.written())
     except OSError as error:
         raise InputError(f"{folder}: cannot be written to ({error.strerror})") from error
 
@@ -207,6 +216,7 @@ def learn(folder: Path, run: Run, progress: Progress | None) -> dict[str, Any]:
         batch = lanes_of(run, "train", settings.lanes)
         venv = build.make_venv(batch, settings)
         model = build.make_model(run.method, settings, venv, run.seed, run.device)
+    open_folder(folder, run)
     about = describe(run, batch, model.observation_space, model.action_space, model)
     known = sorted((folder / "checkpoints").glob("step-*"))
     more: dict[str, Any] = {}
@@ -235,7 +245,9 @@ def lanes_of(run: Run, split: str, count: int, mode: str = "SameStep") -> Any:
     """Return a batch of the run's environment."""
     from stratagym.baselines.learning import build
 
-    return build.make_batch(run.spec, count, build.options_for(run.spec, run.settings, split), mode)
+    options = build.options_for(run.spec, run.settings, split)
+    whole = EnvironmentSpec(run.spec.id, options, run.spec.label)
+    return whole.make_batch(count, mode, events=False)
 
 
 def describe(run: Run, batch: Any, observations: Any, actions: Any, model: Any = None) -> dict[str, Any]:

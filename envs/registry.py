@@ -7,6 +7,7 @@ family of their own with ``register``.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 import os
@@ -193,7 +194,7 @@ def model_of(
 
     Args:
         domain: name of a domain, whose own options are ``options``.
-        task: or one task: a file, a mapping or a ``Task``.
+        task: or one task: a file, a mapping or a ``Task``; or a folder of files.
         family: or a function by name.
         world: where the task is played: a file, a mapping or a loaded scene; for a family a
             function by name.
@@ -222,6 +223,8 @@ def model_of(
         return _models[key]
     if task is None:
         raise TypeError("this environment needs task=..., a file or a mapping")
+    if isinstance(task, str | os.PathLike) and Path(task).is_dir():
+        return _folder_model(Path(task), world, horizon)
     loaded = task if isinstance(task, Task) else load_task(task)
     key = ("task", loaded.digest, horizon)
     if world is not None:
@@ -230,6 +233,32 @@ def model_of(
         _models[key] = Model(
             f"task:{loaded.digest}", 1, lambda index: loaded, default_horizon=horizon,
             recipe={"task": loaded.to_dict(), "default_horizon": horizon},
+        )  # fmt: skip
+    return _models[key]
+
+
+TASK_FILES = (".yaml", ".yml", ".json")
+"""How the files of a folder of tasks end."""
+
+
+def _folder_model(folder: Path, world: Any, horizon: bool) -> Model:
+    """Return all task files of a folder, in the order of their names, as one collection.
+
+    Raises:
+        ValueError: if there is none, or a world is given.
+    """
+    if world is not None:
+        raise ValueError(f"{folder}: a folder of tasks is played in the abstract world only")
+    paths = sorted(path for path in folder.iterdir() if path.suffix in TASK_FILES)
+    if not paths:
+        raise ValueError(f"{folder}: no task file there ({', '.join(TASK_FILES)})")
+    tasks = [load_task(path) for path in paths]
+    digest = hashlib.sha256("".join(task.digest for task in tasks).encode()).hexdigest()[:12]
+    key = ("tasks", digest, horizon)
+    if key not in _models:
+        _models[key] = Model(
+            f"tasks:{digest}", len(tasks), lambda index: tasks[index], default_horizon=horizon,
+            recipe={"task": str(folder.resolve()), "default_horizon": horizon},
         )  # fmt: skip
     return _models[key]
 

@@ -18,7 +18,7 @@ from stratagym.baselines.learning.networks import FlatExtractor, GraphPolicy, Pl
 from stratagym.baselines.learning.rollouts import MaskableTickBuffer, TickBuffer
 from stratagym.baselines.learning.vec_env import LanesVecEnv
 from stratagym.baselines.methods import Cloning, Dqn, OnPolicy, Recurrent, Settings
-from stratagym.baselines.suites import EnvironmentSpec, InputError, one_line
+from stratagym.baselines.suites import TASK_ID, EnvironmentSpec, InputError
 
 MASKED = ("maskable_ppo", "hppo", "bc")
 """Methods whose policy chooses among the allowed actions only."""
@@ -41,27 +41,14 @@ def options_for(spec: EnvironmentSpec, settings: Settings, split: str | None = N
     }
     if settings.reward is not None:
         options["reward"] = settings.reward
+    if spec.id == TASK_ID:
+        options["default_horizon"] = True  # what learns needs an end
     options |= spec.options
     known = gymnasium.registry.get(spec.id)
     domain = known.kwargs.get("domain") if known is not None else None
     if split is not None and domain is not None and "split" in own_options(domain):
         options["split"] = split
     return options
-
-
-def make_batch(spec: EnvironmentSpec, count: int, options: dict[str, Any], mode: str = "SameStep") -> Any:
-    """Make a native batch.
-
-    Raises:
-        InputError: if an option is wrong.
-    """
-    try:
-        return gymnasium.make_vec(
-            spec.id, num_envs=count, vectorization_mode="vector_entry_point",
-            autoreset_mode=mode, events=False, **options,
-        )  # fmt: skip
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{spec.label}: {one_line(error)}") from error
 
 
 def make_model(

@@ -18,6 +18,7 @@ from stratagym.baselines import train
 from stratagym.baselines.learning import build, checkpoint, demonstrations
 from stratagym.baselines.learning.demonstrations import Demonstrations
 from stratagym.baselines.methods import Cloning, OnPolicy
+from stratagym.baselines.suites import EnvironmentSpec
 
 DEMOS, STATE = "demonstrations.npz", "clone.pt"
 Progress = Callable[[int, int, Mapping[str, Any]], None]
@@ -36,7 +37,6 @@ def clone(folder: Path, run: train.Run, progress: Progress | None) -> dict[str, 
     """
     settings = run.settings
     assert isinstance(settings, Cloning)
-    demos = _demonstrations(folder, run, settings)
     batch = train.lanes_of(run, "train", 1)
     venv = build.make_venv(batch, settings, training=False)
     # Only the policy of this model is used.
@@ -49,6 +49,8 @@ def clone(folder: Path, run: train.Run, progress: Progress | None) -> dict[str, 
         }
     )
     policy = build.make_model("maskable_ppo", shape, venv, run.seed, run.device).policy
+    demos = _demonstrations(folder, run, settings)
+    train.open_folder(folder, run)
     about = train.describe(run, batch, policy.observation_space, policy.action_space)
     optimizer = torch.optim.Adam(
         policy.parameters(), lr=float(str(settings.learning_rate).removeprefix("lin_")),
@@ -116,15 +118,13 @@ def _demonstrations(folder: Path, run: train.Run, settings: Cloning) -> Demonstr
     path = folder / DEMOS
     if path.is_file():
         return demonstrations.load(path)
-    import gymnasium
-
     from stratagym.baselines.player import load_agent
 
-    env = gymnasium.make(
-        run.spec.id, disable_env_checker=True, **build.options_for(run.spec, settings, "train")
-    )
+    teacher = load_agent(settings.teacher)
+    train.open_folder(folder, run)
+    env = EnvironmentSpec(run.spec.id, build.options_for(run.spec, settings, "train"), run.spec.label).make()
     seeds = range(run.seed, run.seed + settings.episodes)
-    demos = demonstrations.collect(env, load_agent(settings.teacher), seeds)
+    demos = demonstrations.collect(env, teacher, seeds)
     demonstrations.save(path, demos)
     env.close()
     return demos

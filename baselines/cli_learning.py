@@ -1,0 +1,145 @@
+"""The commands of the command line that learn: ``train``, ``demos``, ``suite`` and ``plot``.
+
+Owns their options and what they print; ``cli`` owns the program and the exit codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any
+
+import typer
+
+from stratagym.baselines.suites import InputError
+
+
+class TrainingBar:
+    """A bar on standard error that counts steps and shows the present success rate."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self._bar.add_task("starting", total=None)
+
+    def __call__(self, done: int, total: int, row: Mapping[str, Any]) -> None:
+        """Show how far the run is and how often it succeeds."""
+        words = [
+            f"{name} {row[key]:.0%}"
+            for name, key in (("training", "training"), ("validation", "success"))
+            if row.get(key) is not None
+        ]
+        self._bar.update(
+            self._task, completed=min(done, total), total=total, description=", ".join(words) or "training"
+        )
+
+    def __enter__(self) -> TrainingBar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A bar that is left standing would be a second line beside that of the error.
+        if kind is not None:
+            self._bar.live.transient = True
+            self._bar.console.quiet = not self._bar.console.is_interactive
+        self._bar.stop()
+
+
+def train(
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="ppo, maskable_ppo, dqn, ...")],
+    env: Annotated[str, typer.Argument(metavar="ENV_ID|TASK|FOLDER", help="What is learned.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the run [results/train/...].")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the weights, the lanes and every draw.")] = 0,
+    total_steps: Annotated[int | None, typer.Option(min=1, help="Transitions of all lanes.")] = None,
+    lanes: Annotated[int | None, typer.Option(min=1, help="Environments side by side.")] = None,
+    device: Annotated[str, typer.Option(help="As PyTorch names it.")] = "cpu",
+    knowledge: Annotated[str | None, typer.Option(help="full, structure or none.")] = None,
+    reward: Annotated[str | None, typer.Option(help="The environment's reward option.")] = None,
+    view: Annotated[str | None, typer.Option(help="flat, graph or planes.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Repeat it.")
+    ] = None,
+    held_out: Annotated[str | None, typer.Option("--eval", help="What is evaluated at the end.")] = None,
+    start: Annotated[str | None, typer.Option(help="A trained agent to begin with.")] = None,
+    test_episodes: Annotated[int, typer.Option(min=0, help="Of the evaluation at the end.")] = 100,
+    against: Annotated[list[str] | None, typer.Option(help="Agents evaluated beside it [random].")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+) -> int:
+    """Train an agent, keep it, and evaluate it against the reference."""
+    from stratagym.baselines import cli, methods
+    from stratagym.baselines import train as course
+    from stratagym.baselines.suites import parse_environment
+
+    methods.check_method(method)
+    spec = parse_environment(env)
+    asked = methods.parse_changes(changes or [])
+    given = {
+        "total_steps": total_steps, "lanes": lanes, "knowledge": knowledge, "reward": reward, "view": view,
+    }  # fmt: skip
+    asked |= {name: value for name, value in given.items() if value is not None}
+    folder = out or course.default_folder(method, spec.label, seed)
+    course.path_on()
+    with TrainingBar() as bar:
+        last = course.train(
+            method, spec, folder, seed=seed, device=device, changes=asked, held_out=held_out, start=start,
+            resume=resume, test_episodes=test_episodes, against=tuple(against or ("random",)), progress=bar,
+        )  # fmt: skip
+    cli.say(
+        f"{folder}: {last.get('success', float('nan')):.0%} of the validation episodes succeed"
+        + (f"; see {folder / 'report.md'}" if test_episodes else "")
+    )
+    return 0
+
+
+def demos(
+    env: Annotated[str, typer.Argument(metavar="ENV_ID|TASK", help="Where is played.")],
+    out: Annotated[Path, typer.Option(help="File to write, .npz.")],
+    agent: Annotated[str | None, typer.Option(help="Who plays [optimal].")] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="How many.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Episode k is reset with seed + k.")] = 0,
+    view: Annotated[str, typer.Option(help="flat, graph or planes.")] = "flat",
+    knowledge: Annotated[str, typer.Option(help="full, structure or none.")] = "full",
+    clock: Annotated[str, typer.Option(help="decision, tick or event.")] = "decision",
+    records: Annotated[Path | None, typer.Option(help="Folder of recorded episodes instead.")] = None,
+) -> int:
+    """Keep what an agent, or a person who played, saw and did: `bc` learns from it."""
+    from stratagym.baselines import cli
+    from stratagym.baselines import train as course
+    from stratagym.baselines.learning import demonstrations
+    from stratagym.baselines.player import load_agent
+    from stratagym.baselines.suites import parse_environment
+
+    if out.suffix != ".npz":
+        raise InputError(f"--out: {out} does not end in .npz")
+    course.path_on()
+    made = parse_environment(env).make(view=view, knowledge=knowledge, clock=clock)
+    if records is not None:
+        if agent is not None:
+            raise InputError("--agent and --records: episodes come from one of them")
+        paths = sorted(records.glob("*.jsonl")) if records.is_dir() else [records]
+        found = demonstrations.from_records(made, paths)
+    else:
+        player = load_agent(agent or "optimal")
+        found = demonstrations.collect(made, player, range(seed, seed + episodes))
+    demonstrations.save(out, found)
+    cli.say(
+        f"{out}: {len(found)} steps of {len(found.success)} episodes, {found.success.mean():.0%} successful"
+    )
+    return 0
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(train)
+    app.command()(demos)
