@@ -33,6 +33,7 @@ from stratagym.envs.render.palette import (
 from stratagym.envs.render.scene import EVENT_INK
 from stratagym.envs.render.things import thing
 from stratagym.envs.render.world_grid import grid_canvas
+from stratagym.envs.render.world_places import places_canvas
 from stratagym.envs.render.world_plane import plane_canvas
 from stratagym.envs.worlds.view import NOTHING, BodyView, WorldView
 
@@ -51,7 +52,7 @@ MOST_PLATES = 5
 """Most rows of bodies and of subtasks."""
 
 Drawer = Callable[[Facts, Any, Any, int, int], Canvas]
-DRAWERS: Mapping[str, Drawer] = {"grid": grid_canvas, "plane": plane_canvas}
+DRAWERS: Mapping[str, Drawer] = {"grid": grid_canvas, "places": places_canvas, "plane": plane_canvas}
 """Kind of world -> what draws it into at most (width, height) pixels."""
 
 

@@ -163,7 +163,7 @@ def _things(canvas: Canvas, shown: Camera, view: GridView) -> None:
 
 def _names(canvas: Canvas, shown: Camera, view: GridView) -> None:
     """Write the names of the stations and obstacles that there are few of."""
-    high, cell = text_height(TINY), shown.cell
+    cell, plates = shown.cell, Plates(canvas.width, canvas.height)
     layers = (
         (view.fixtures, view.fixture_names, view.fixture_looks, view.solid | view.holds | _used(view)),
         (view.things, view.thing_names, view.thing_looks, view.obstacles),
@@ -174,11 +174,10 @@ def _names(canvas: Canvas, shown: Camera, view: GridView) -> None:
             code = int(codes[y, x])
             if code not in stations or counts[code] > FEW or look_of(looks[code]).icon in _PLAIN:
                 continue
-            words = _short(names[code], cell - 4)
             left, top = shown.at(x, y)
-            wide = text_width(words, TINY) + 4
-            canvas.box(left + (cell - wide) / 2, top + cell - high - 1, wide, high + 1, WHITE, radius=3)
-            canvas.text(left + cell / 2, top + cell - high / 2, words, TINY, INK, "c")
+            below = (left + cell / 2, top + cell - text_height(TINY) / 2)
+            if not plates.place(canvas, names[code], [below], WHITE, round(cell * 1.7)):
+                plates.place(canvas, _short(names[code], cell - 10), [below])
 
 
 def _used(view: GridView) -> frozenset[int]:
