@@ -59,6 +59,21 @@ class Episode:
     refusals: Counter[str] = field(default_factory=Counter)
     events: list[Mapping[str, Any]] = field(default_factory=list)
 
+    def add(self, step: Step) -> None:
+        """Count one more step."""
+        self.total += step.reward
+        self.events += step.events
+        self.refusals.update(reason for reason in step.refusals if reason is not None)
+        self.steps += 1
+
+    def close(self, terminated: bool, info: Mapping[str, Any]) -> None:
+        """Take down how it ended, from the last step's ``info``."""
+        self.end = "terminated" if terminated else "truncated"
+        self.time = int(info["time"])
+        self.success = bool(info["success"])
+        self.tardiness = float(info["tardiness"])
+        self.dead_end = bool(info["dead_end"]) if info.get("dead_end") is not None else None
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -190,35 +205,51 @@ def play(env: Any, agent: Agent, seed: int, listener: Listener | None = None) ->
         actions = ask(agent, observation)
         _, reward, terminated, truncated, info = env.step(for_space(env.action_space, actions, observation))
         over = bool(terminated or truncated)
-        step = Step(
-            time=before,
-            elapsed=int(info["time"]) - before,
-            actions=_named(base, actions, observation),
-            reward=float(reward),
-            refusals=tuple(base.refusals),
-            events=tuple(
-                {"tick": e.tick, "kind": e.kind, "subtask": e.subtask, "agents": list(e.agents)}
-                for e in base.happened
-            ),
-            trace=_told(agent),
-        )
-        episode.total += step.reward
-        episode.events += step.events
-        episode.refusals.update(reason for reason in step.refusals if reason is not None)
-        episode.steps += 1
+        step = taken(base, before, info, actions=named(base, actions, observation), reward=reward,
+                     trace=_told(agent))  # fmt: skip
+        episode.add(step)
         if listener is not None:
             listener(step)
         if episode.steps >= STEP_LIMIT and not over:
             raise InputError(f"no end after {STEP_LIMIT} steps: give the task a horizon")
-    episode.end = "terminated" if terminated else "truncated"
-    episode.time = int(info["time"])
-    episode.success = bool(info["success"])
-    episode.tardiness = float(info["tardiness"])
-    episode.dead_end = bool(info["dead_end"]) if info.get("dead_end") is not None else None
+    episode.close(terminated, info)
     return episode
 
 
-def _named(base: Any, actions: Any, observation: Observation) -> tuple[Word, ...]:
+def taken(
+    base: Any,
+    before: int,
+    info: Mapping[str, Any],
+    *,
+    actions: tuple[Word, ...],
+    reward: float,
+    trace: tuple[Mapping[str, Any], ...] = (),
+) -> Step:
+    """Return the step that an environment has just taken.
+
+    Args:
+        base: the environment's core (``env.unwrapped``).
+        before: the tick before it.
+        info: of the step.
+        actions: as records hold them.
+        reward: what was paid.
+        trace: what the agent says about it.
+    """
+    return Step(
+        time=before,
+        elapsed=int(info["time"]) - before,
+        actions=actions,
+        reward=float(reward),
+        refusals=tuple(base.refusals),
+        events=tuple(
+            {"tick": e.tick, "kind": e.kind, "subtask": e.subtask, "agents": list(e.agents)}
+            for e in base.happened
+        ),
+        trace=trace,
+    )
+
+
+def named(base: Any, actions: Any, observation: Observation) -> tuple[Word, ...]:
     """Return actions as records hold them."""
     if isinstance(actions, np.ndarray):
         return tuple(tuple(float(x) for x in row) for row in actions)
