@@ -13,6 +13,7 @@ from stratagym.agents.base import Memory
 
 MEMORIES: Mapping[str, str] = {
     "grid": "stratagym.agents.memories.grid:GridMemory",
+    "places": "stratagym.agents.memories.places:PlacesMemory",
 }
 """Kind of world -> where its memory is; any other world keeps the latest observation only."""
 

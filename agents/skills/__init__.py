@@ -13,6 +13,7 @@ from stratagym.agents.base import Skill
 
 SKILLS: Mapping[str, str] = {
     "grid": "stratagym.agents.skills.grid:GridSkill",
+    "places": "stratagym.agents.skills.places:PlacesSkill",
     "plane": "stratagym.agents.skills.plane:PlaneSkill",
 }
 """Kind of world -> its scripted skill."""

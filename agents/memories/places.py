@@ -1,0 +1,46 @@
+"""What is known among places: receptacles as they were seen last.
+
+Owns what fog leaves of them, so that what was seen in the kitchen is still known in the hall. What
+a body carried off since is not known to have gone until somebody looks again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from stratagym.agents.memories.latest import LatestMemory
+from stratagym.envs.task.view import Observation
+from stratagym.envs.worlds.view import UNKNOWN, PlacesView, ReceptacleView
+
+
+class PlacesMemory(LatestMemory):
+    """The latest observation, its receptacles completed by what was seen before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[int, ReceptacleView] = {}
+
+    def reset(self, seed: int) -> None:
+        """Forget the episode."""
+        super().reset(seed)
+        self._seen = {}
+
+    def update(self, observation: Observation) -> None:
+        """Take in what is seen now."""
+        view = observation.world
+        assert isinstance(view, PlacesView)
+        if view.fog:
+            receptacles = tuple(self._recall(k, found) for k, found in enumerate(view.receptacles))
+            observation = replace(observation, world=replace(view, receptacles=receptacles))
+        super().update(observation)
+
+    def _recall(self, k: int, found: ReceptacleView) -> ReceptacleView:
+        """Return a receptacle with what was last known of it, and remember it."""
+        old = self._seen.get(k, found)
+        if found.fixture == UNKNOWN:
+            found = replace(found, fixture=old.fixture, things=old.things)
+        elif found.things is None:
+            # It is shut: what was in it when it was last open is there still, for all that is known.
+            found = replace(found, things=old.things)
+        self._seen[k] = found
+        return found
