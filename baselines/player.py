@@ -172,7 +172,9 @@ class Player:
             except (AgentError, InputError) as error:
                 raise InputError(f"agent {name!r} on {spec.label}, seed {seed}: {error}") from error
             if reference is None:
-                reference = self._reference(spec, env.unwrapped, seed)
+                reference = reference_for(
+                    spec.label, env.unwrapped, self.settings.written(spec)["reward"], seed
+                )
             graph, written = env.unwrapped.task.graph, self.settings.written(spec)
             yield {
                 "schema": SCHEMA,
@@ -190,39 +192,54 @@ class Player:
                 "git": git_revision(),
             }
 
-    def _reference(self, spec: EnvironmentSpec, base: Any, seed: int) -> Reference:
-        """Return the reference of the episode.
-
-        It is the environment's, but where the task has draws the one of this seed
-        (``hindsight``), and where tardiness is paid that of the least tardiness.
-        """
-        graph = base.task.graph
-        if objective_of(graph, self.settings.written(spec)["reward"]) == "tardiness":
-            from stratagym.envs.task.optimum import optimum
-
-            try:
-                found = optimum(graph, "tardiness", seed=seed if graph.random else None)
-            except ValueError as error:
-                raise InputError(f"{spec.label}: {one_line(error)}") from error
-            return Reference("tardiness", found.value, found.bound, found.kind)
-        known: Reference = base.reference
-        return reference_of(graph, seed=seed) if graph.random else known
-
     def _recorder(
         self, spec: EnvironmentSpec, name: str, k: int, seed: int, base: Any
     ) -> contextlib.AbstractContextManager[EpisodeRecorder | None]:
         if self.records is None:
             return contextlib.nullcontext()
-        header = {
-            "env": {"id": spec.id, "options": plain(spec.options)},
-            "agent": name,
-            "episode": k,
-            "seed": seed,
-            **self.settings.written(spec),
-            "versions": versions(),
-            "git": git_revision(),
-        }
+        header = header_of(self.settings, spec, name, k, seed)
         return EpisodeRecorder(self.records / f"{episode_id(spec.label, name, k)}.jsonl", header, base)
+
+
+def reference_for(label: str, base: Any, reward: str, seed: int) -> Reference:
+    """Return what an episode is measured against.
+
+    It is the environment's, but where the task has draws the one of this seed
+    (``hindsight``), and where tardiness is paid that of the least tardiness.
+
+    Args:
+        label: of the environment, for the error.
+        base: the environment's core (``env.unwrapped``), after its reset.
+        reward: the ``reward`` option.
+        seed: of the reset.
+
+    Raises:
+        InputError: if there is none.
+    """
+    graph = base.task.graph
+    if objective_of(graph, reward) == "tardiness":
+        from stratagym.envs.task.optimum import optimum
+
+        try:
+            found = optimum(graph, "tardiness", seed=seed if graph.random else None)
+        except ValueError as error:
+            raise InputError(f"{label}: {one_line(error)}") from error
+        return Reference("tardiness", found.value, found.bound, found.kind)
+    known: Reference = base.reference
+    return reference_of(graph, seed=seed) if graph.random else known
+
+
+def header_of(settings: Settings, spec: EnvironmentSpec, agent: str, k: int, seed: int) -> dict[str, Any]:
+    """Return what the record of an episode says before the task is known."""
+    return {
+        "env": {"id": spec.id, "options": plain(spec.options)},
+        "agent": agent,
+        "episode": k,
+        "seed": seed,
+        **settings.written(spec),
+        "versions": versions(),
+        "git": git_revision(),
+    }
 
 
 def episode_id(label: str, agent: str, k: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import gymnasium
 
+from stratagym.agents.zoo import in_world
 from stratagym.baselines.player import load_agent
 from stratagym.baselines.rollout import AgentError, Episode, play
 from stratagym.baselines.suites import EnvironmentSpec, InputError
@@ -60,7 +61,10 @@ def watch(
     window = Window(f"stratagym: {agent} on {spec.label}", fps) if out is None else None
     shown = _Shown(env, frames, window, panel)
     try:
-        episode = play(shown, load_agent(agent), seed)
+        player = load_agent(agent)
+        if env.unwrapped.model.scene(0) is not None:
+            player = in_world(player)
+        episode = play(shown, player, seed)
     except AgentError as error:
         raise InputError(f"agent {agent!r} on {spec.label}, seed {seed}: {error}") from error
     except _ClosedError:
