@@ -6,12 +6,11 @@ crates, cuts them in strokes of one tick each (they can be left and taken up aga
 cooks together, puts it on, takes it off onto a plate and serves it through the hatch.
 
 What is on the stove needs a hand for the first tick only, and burns when it is left. In the
-graph that is a maximal lag from cooking to plating: once it is exceeded, cooking is undone
-(and in the pot there is ``burnt food``). Whatever went into the pot has a maximal lag to the
-cooking, just so long that it is undone in the next tick: it must be fetched, cut and mixed
-anew. What goes stale before it is cooked is undone by the same lag, and is gone. A pot or pan is
-an item that cooking consumes and plating produces, so one that holds burnt food is missing until
-that is in the bin (a subtask that can be started only then).
+graph that is a maximal lag from cooking to plating: once it is exceeded, cooking is undone, and
+in the pot there is ``burnt food``. A pot or pan is an item that cooking consumes and plating
+produces, so one that holds burnt food is missing until that is in the bin (a subtask that can
+be started only then). Fetching, cutting and mixing stay done, but may be repeated, and must be:
+the rules of the scene ask for the thing in hand, and that is gone.
 
 With ``layout="forced"`` the cooks stand on two sides of a counter, and the graph has a subtask
 for each thing that must be passed over it.
@@ -190,7 +189,7 @@ def _lay(
     for part in ingredients_of(recipe):
         raw = plan.thing(f"{part} {number}", part)
         crate = {"at": f"{part} crate", "hand": "none", "success": {"hand": raw}, **_gone(raw)}
-        steps = [plan.add(f"fetch {part} {number}", [crate], **prep)]
+        steps = [plan.add(f"fetch {part} {number}", [crate], repeatable=True, **prep)]
         ready[part] = steps, raw
         if part in recipe.get("cut", {}):
             ready[part] = _cut(plan, part, number, recipe["cut"][part], steps, prep)
@@ -203,7 +202,7 @@ def _lay(
         verb, parts = next(iter(how.items()))
         steps, raw = _mixed(plan, made, number, [ready[part] for part in parts], stove)
         ticks, keeps[made] = between(rng, data[verb]["ticks"]), between(rng, data[verb]["keeps"])
-        ready[made] = _cook(plan, f"{verb} {made} {number}", data[verb]["station"], ticks, keeps[made],
+        ready[made] = _cook(plan, f"{verb} {made} {number}", data[verb]["station"], ticks,
                             steps, raw, made, number, stove)  # fmt: skip
         cooked[made] = data[verb]["station"]
     held, done = PLATE, ""
@@ -244,21 +243,18 @@ def _cut(
     plan: WorkPlan, part: str, number: int, strokes: int, steps: Sequence[str], fields: Mapping[str, Any]
 ) -> tuple[list[str], str]:
     """Enter the strokes that cut an ingredient; return all steps to it and what it is then."""
-    raw, cut = f"{part} {number}", plan.thing(f"cut {part} {number}", f"cut {part}")
     name = f"cut {part} {number}"
     ways = []
+    thing = f"{part} {number}"
     for k in range(1, strokes + 1):
-        end: dict[str, Any] = {"success": {"thing": cut}, **_gone(cut)} if k == strokes else {}
-        lay_down = {
-            "at": "board",
-            "thing": "none",
-            "hand": raw,
-            "start": {"thing": raw, "hand": "none"},
-            **end,
-        }
-        ways.append([lay_down, {"at": "board", "thing": raw, **end}])
-    plan.strokes(name, ways, after=steps, **fields)
-    return [*steps, *(f"{name}.{k}" for k in range(1, strokes + 1))], cut
+        whole = thing
+        thing = name if k == strokes else f"{part} {number} after {k} strokes"
+        plan.thing(thing, f"cut {part}" if k == strokes else part)
+        end = {"success": {"thing": thing}, **_gone(thing)}
+        lay_down = {"at": "board", "thing": "none", "hand": whole, "start": {"thing": whole, "hand": "none"}}
+        ways.append([{**lay_down, **end}, {"at": "board", "thing": whole, **end}])
+    plan.strokes(name, ways, after=steps, repeatable=True, **fields)
+    return [*steps, *(f"{name}.{k}" for k in range(1, strokes + 1))], thing
 
 
 def _passed(
@@ -266,7 +262,7 @@ def _passed(
 ) -> tuple[list[str], str]:
     """Enter the passing of a thing over the counter; return all steps to it and the thing."""
     rule = {"at": "pass", "thing": "none", "hand": thing, "start": {"thing": thing, "hand": "none"}}
-    name = plan.add(f"pass {part} {number}", [rule], after=steps[-1:], skill=PREP)
+    name = plan.add(f"pass {part} {number}", [rule], after=steps[-1:], skill=PREP, repeatable=True)
     return [*steps, name], thing
 
 
@@ -285,7 +281,7 @@ def _mixed(
             {"hand": one, "thing": two, "start": {"hand": "none", "thing": mixed}, **_gone(mixed)}
             for one, two in ((thing, second), (second, thing))
         ]
-        name = plan.add(f"mix {made} {number}", ways, after=[steps[-1], other[-1]], **fields)
+        name = plan.add(f"mix {made} {number}", ways, after=[steps[-1], other[-1]], repeatable=True, **fields)
         steps, thing = [*steps, *other, name], mixed
     return steps, thing
 
@@ -295,7 +291,6 @@ def _cook(
     name: str,
     station: str,
     ticks: int,
-    keeps: int,
     steps: Sequence[str],
     raw: str,
     made: str,
@@ -309,7 +304,6 @@ def _cook(
         name: of the subtask.
         station: where it is done.
         ticks: how long it takes.
-        keeps: ticks after which it burns.
         steps: all that was done to what is put on.
         raw: what is put on.
         made: what comes of it.
@@ -321,8 +315,6 @@ def _cook(
     """
     on = plan.thing(f"cooking {made} {number}", f"cooking {made}", carry=False)
     ready = plan.thing(f"{made} {number}", made, carry=False)
-    # just so long that what has burnt is undone together with all that went into it, one tick later
-    fresh = ticks + keeps + 1
     plan.add(
         name,
         [
@@ -339,7 +331,6 @@ def _cook(
         duration=ticks,
         attended=1,
         consumes={f"free {station}": 1},
-        lags={step: {"max": fresh} for step in steps},
         **fields,
     )
     scrap = {"at": "bin", "hand": BURNT, "start": {"hand": "none"}}
