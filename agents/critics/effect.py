@@ -60,13 +60,25 @@ class EffectCritic:
         name, agent = _name(task, goal.subtask), task.agents[case.body]
         if not agent.idle and agent.attends in (task.names[goal.subtask], None):
             return None
-        if goal.crew is not None and case.body not in goal.crew:
-            return Outcome("dropped", f"others do {name}", elapsed)
+        others = [
+            other
+            for b, other in enumerate(task.agents)
+            if b != case.body and (goal.crew is None or b not in goal.crew) and other.attends is not None
+        ]
+        if any(other.attends == task.names[goal.subtask] for other in others):
+            return Outcome("dropped", f"another does {name}", elapsed)
+        if self._world_decides(task, goal.subtask) and task.status[goal.subtask] == "running":
+            return None
         if succeeded(task, before, goal.subtask):
             return Outcome("success", f"{name} is done", elapsed)
         if task.status[goal.subtask] == "running":
             return Outcome("success", f"{name} goes on by itself", elapsed)
         return Outcome("failure", f"{name} was begun and ended without success", elapsed)
+
+    @staticmethod
+    def _world_decides(task: TaskView, i: int) -> bool:
+        """Return whether the run lasts until the world ends it: the body is at work all the time."""
+        return task.graph is not None and task.graph.subtasks[i].duration.kind == "world"
 
     @staticmethod
     def _closed(task: TaskView, before: TaskView, i: int) -> str | None:

@@ -35,6 +35,7 @@ class GridMemory(LatestMemory):
         places: per body the position where it was last seen, -1 for never.
         way: body -> tick until which it goes first, after it could not make room for another,
             and cells where it would be in nobody's way (0 if it has a goal of its own).
+        rested: body -> tick at which it was last where it wanted to be.
         cache: what follows from the map, the things on it, the hands and the mask together.
     """
 
@@ -54,6 +55,7 @@ class GridMemory(LatestMemory):
         self.seen: np.ndarray[Any, np.dtype[np.int32]] | None = None
         self.places: list[int] = []
         self.way: dict[int, tuple[int, Bits]] = {}
+        self.rested: dict[int, int] = {}
         self._fixtures = self._things = b""
         self._token: Any = None
         self.free = self.unknown = self.busy = 0
@@ -130,6 +132,14 @@ class GridMemory(LatestMemory):
     def things(self, codes: Iterable[int]) -> Bits:
         """Return the cells where one of the things lies, as far as it is known."""
         return self._union("thing", self.view.things, codes)
+
+    def loose(self) -> Bits:
+        """Return the cells that are closed only by a thing that can be carried away."""
+        view = self.view
+        barring = view.obstacles & view.portable
+        if not barring or not view.hands:
+            return 0
+        return self.things(barring) & self.fixtures(view.holds - view.solid) & ~self.busy
 
     def _union(self, sort: str, array: np.ndarray[Any, np.dtype[np.int16]], codes: Iterable[int]) -> Bits:
         found = 0

@@ -79,6 +79,19 @@ class Grid:
             bits = (wide | wide << self.stride | wide >> self.stride) & self.inside
         return bits
 
+    def roomy(self, free: Bits) -> Bits:
+        """Return the free cells that cut nothing off if closed: what is free round each hangs together."""
+        found = 0
+        for position in each(free):
+            ring = self.around(1 << position) & free & ~(1 << position)
+            part = ring & self.beside(1 << position)
+            part &= -part
+            while (more := (part | self.beside(part)) & ring) != part:
+                part = more
+            if part and not ring & self.beside(1 << position) & ~part:
+                found |= 1 << position
+        return found
+
 
 class Field:
     """Distances from a set of cells, worked out as far as they are asked for."""

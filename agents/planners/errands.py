@@ -35,7 +35,7 @@ WALK = 3.0
 RESTARTS = 6
 """Choices among alternatives that are compared."""
 
-CHOICES = 60
+CHOICES = 300
 """Choices that are tried until one can be carried out."""
 
 HEAT = 4.0
@@ -252,8 +252,10 @@ class Allotment:
 
     def better(self, shares: Shares, trials: int, rng: np.random.Generator) -> Shares:
         """Hand single pieces to others, or earlier and later, as long as that makes the plan shorter."""
+        if len(self._bodies) < 2 or not shares.targets:
+            return shares
         bound = self._value(shares)
-        for _ in range(trials if len(self._bodies) > 1 else 0):
+        for _ in range(trials):
             k, body = int(rng.integers(len(shares.targets))), int(rng.choice(self._bodies))
             to = int(rng.integers(len(shares.targets))) if rng.random() < 0.5 else k
             targets, bodies = list(shares.targets), list(shares.bodies)
@@ -379,7 +381,8 @@ def first_orders(problem: Problem, trials: int, rng: np.random.Generator) -> Ord
     for k in range(CHOICES):
         if k >= RESTARTS and best is not None:
             break
-        noise = rng.uniform(0.3, 3.0, count) if k else np.ones(count)
+        # The longer none is found, the less the costs weigh.
+        noise = np.exp(rng.normal(0.0, 0.7 if k < RESTARTS else 3.0, count)) if k else np.ones(count)
         allotment = Allotment(problem, list(noise))
         shares = allotment.shares()
         if shares is None:
@@ -459,6 +462,8 @@ class ErrandAgent(RuleAgent):
     it plays by the rule ``critical_path``, which the trace says.
     """
 
+    travels = True
+
     def __init__(self, trials: int = 4000) -> None:
         """Make an agent.
 
@@ -473,7 +478,7 @@ class ErrandAgent(RuleAgent):
         super().reset(seed)
         self._queues: list[list[int]] = []
         self._due = NEVER
-        self._seen: object = None
+        self._begun: dict[int, int] = {}
 
     def act(self, observation: Observation) -> Actions:
         """Return one action per row of the mask."""
@@ -571,6 +576,9 @@ def problem_of(structure: Structure, task: TaskView, view: GridView) -> Problem:
         if agent.attends is not None and not agent.idle:
             i = graph.names.index(agent.attends)
             purse = stocks[0 if common else len(free_at) - 1]
+            if body.ready and not common:  # it is still under way, and has not paid
+                for k, n in graph.subtasks[i].consumes:
+                    purse[k] = max(0, purse.get(k, 0) - n)
             for k, n in graph.subtasks[i].produces:
                 purse[k] = purse.get(k, 0) + n
     return Problem(

@@ -51,7 +51,7 @@ class _Site(NamedTuple):
 
     cells: Bits | None
     at: frozenset[int] | None
-    near: tuple[int, ...]
+    near: tuple[frozenset[int], ...]
     gone: bool
     made: int | None
 
@@ -141,15 +141,17 @@ class Travel:
             self._fixtures[code] = bits_of(self._view.fixtures == code)
         return self._fixtures[code]
 
-    def _around(self, near: tuple[int, ...], ground: Ground) -> Bits | None:
-        """Return where one stands near all of some fixtures; None for anywhere."""
+    def _around(self, near: tuple[frozenset[int], ...], ground: Ground) -> Bits | None:
+        """Return where one stands near one fixture of each set; None for anywhere."""
         if not near:
             return None
         stands = self.free
-        for code in near:
-            there = self._of_fixture(code)
+        for codes in near:
+            there = 0
+            for code in codes:
+                there |= self._of_fixture(code)
             for made, bits in ground.made:
-                there |= bits if made == code else 0
+                there |= bits if made in codes else 0
             stands &= self.grid.around(there)
         return stands
 

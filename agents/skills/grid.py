@@ -116,7 +116,7 @@ class GridSkill:
         wait = len(m.view.actions) - 1
         if case.goal is None:
             return Leg(None, wait, "", "nothing to do")
-        key = ("leg", case.body, case.goal)
+        key = ("leg", case.body, case.goal, _mates(m, case.goal))
         leg = m.cache.get(key)
         if leg is None:
             found = self._found(m, case.body, case.goal, 0)
@@ -141,7 +141,7 @@ class GridSkill:
 
     def _found(self, m: GridMemory, body: int, goal: Goal, depth: int) -> Found:
         """Return the leg that serves a goal best, or why there is none (kept while nothing changes)."""
-        key = ("found", body, goal, m.places[body], depth)
+        key = ("found", body, goal, m.places[body], depth, _mates(m, goal))
         found = m.cache.get(key)
         if found is None:
             m.cache[key] = Prospect(False, "goes round in a circle")  # what its own search meets
@@ -207,11 +207,13 @@ class _Plan:
         standing = self._near(rule)
         if isinstance(standing, Leg | Prospect):
             return standing
+        if rule.at is None and rule.thing is None:
+            return self._on_the_spot(rule, standing)
         sites = m.fixtures(rule.at)
         if not sites:
             return self._missing(f"a {self._fixtures(rule.at)}", self._makers_of_fixture(rule.at))
         fit = sites if rule.thing is None else sites & m.things(rule.thing)
-        ready = fit & ~m.busy
+        ready = self._met(fit & ~m.busy)
         way = self._way(self._plain(ready, rule), standing) or self._way(ready, standing)
         done = rule.action
         if way is None:
@@ -227,6 +229,35 @@ class _Plan:
         if done == self._wait or not may:
             return Leg(way, self._wait, "", f"waits to {reason}", self._ticks(way))
         return Leg(way, done, "attempt", reason, self._ticks(way))
+
+    def _on_the_spot(self, rule: RuleView, standing: Bits | None) -> Found:
+        """Return the next leg of what can be done anywhere, or anywhere near something."""
+        here = standing is None or standing >> self._at & 1
+        way = None if here or standing is None else self._m.onto(standing)
+        if way is not None and self._cost(way) >= FAR:
+            return self._barred(standing or 0, " and ".join(map(self._fixtures, rule.near)), None)
+        if rule.hand is not None and self._hand is not None and self._hand not in rule.hand:
+            return self._take_in_hand(rule.hand, way)
+        reason, ticks = self._name(self._goal.subtask), 0 if way is None else self._ticks(way)
+        if not self._m.observation.mask[self._b, self._goal.subtask]:
+            return Leg(way, self._wait, "", f"waits to {reason}", ticks)
+        return Leg(way, rule.action, "attempt", reason, ticks)
+
+    def _met(self, sites: Bits) -> Bits:
+        """Return the sites of a joint subtask that are left once a mate has come to one; it stands there."""
+        m, crew = self._m, self._goal.crew
+        if crew is None or len(crew) < 2 or not sites:
+            return sites
+        way = m.approach(sites)
+        here = way.cost(self._at, self._facing) == 0
+        for b in crew:
+            if b == self._b or m.places[b] < 0:
+                continue
+            facing = facing_number(m.view.bodies[b].facing)
+            if way.cost(m.places[b], facing) == 0 and (b < self._b or not here):
+                self._parked |= 1 << m.places[b]
+                return sites & 1 << way.target(m.places[b], facing)
+        return sites
 
     def _prepare(self, rule: RuleView, sites: Bits, fit: Bits, standing: Bits | None) -> Found:
         """Return what makes a site fit, where none does or none can be reached."""
@@ -351,17 +382,23 @@ class _Plan:
         return leg if more is None else replace(leg, ticks=self._ticks(way) + 1 + more)
 
     def _spots(self, stations: bool = False) -> Bits:
-        """Return the cells where something can be put down; unless ``stations``, no rule is about them."""
+        """Return the cells where what is held can be put down; unless ``stations``, no rule is about them."""
         m, view = self._m, self._view
-        cells = m.fixtures(view.holds) & m.things((NOTHING,)) & ~m.busy
+        cells = m.fixtures(view.holds - view.swallows) & m.things((NOTHING,)) & ~m.busy & ~m.others(self._b)
+        asked = m.cache.get("stations")
+        if asked is None:
+            codes = {c for rules in view.rules.values() for r in rules for c in r.at or ()}
+            asked = m.cache["stations"] = m.fixtures(codes)
         if not stations:
-            key = ("stations",)
-            asked = m.cache.get(key)
-            if asked is None:
-                codes = {c for rules in view.rules.values() for r in rules for c in r.at or ()}
-                asked = m.cache[key] = m.fixtures(codes)
             cells &= ~asked
-        return cells & ~m.others(self._b)
+        if self._hand not in view.obstacles:
+            return cells
+        # What nobody can pass must not stand in a passage, nor in front of a station.
+        floor = cells & m.free & ~(0 if stations else m.grid.beside(asked))
+        roomy = m.cache.get("roomy")
+        if roomy is None:
+            roomy = m.cache["roomy"] = m.grid.roomy(m.free)
+        return cells & ~m.free | floor & roomy
 
     def bring(self) -> Found:
         """Return the leg that puts the thing where the body that waits for it can take it."""
@@ -591,23 +628,35 @@ class _Plan:
         openable = 0
         for bits in doors.values():
             openable |= bits
-        if openable:
-            way = Approach(m.grid, m.free | openable, cells, view.reach, standing)
+        loose = m.loose()
+        if openable or loose:
+            way = Approach(m.grid, m.free | openable | loose, cells, view.reach, standing)
             if way.cost(self._at, self._facing) < FAR:
-                crossed = self._crossed(way, openable)
+                crossed = self._crossed(way, openable | loose)
                 makers = [j for j, bits in doors.items() if bits & crossed]
                 if makers:
                     return self._first(makers, f"way to {what}")
+                if crossed:
+                    return self._clear_away(crossed, what)
         return self._explore(f"a way to {what}") or Prospect(False, f"no way leads to {what}")
 
-    def _crossed(self, way: Approach, openable: Bits) -> Bits:
+    def _clear_away(self, cell: Bits, what: str) -> Found:
+        """Return the leg that takes away a thing that bars the way."""
+        way = self._way(cell, None)
+        if way is None:
+            return Prospect(False, f"no way leads to {what}")
+        if self._hand != NOTHING:
+            return self._put_down(way)
+        return self._carry(way, f"clears the way to {what}")
+
+    def _crossed(self, way: Approach, closed: Bits) -> Bits:
         """Return the first closed cell on a way that leads through closed cells."""
         position, facing = self._at, self._facing
         while (step := way.step(position, facing)) >= 0:
             to = position + self._m.grid.deltas[step]
             if way.free >> to & 1:
                 position = to
-            if openable >> position & 1:
+            if closed >> position & 1:
                 return 1 << position
             facing = step
         return 0
@@ -678,7 +727,7 @@ def _survey(m: GridMemory) -> Survey:
                 e.fixture is not None and e.fixture not in view.solid for e in rule.effects.values()
             ):
                 doors |= m.fixtures(rule.at & view.solid)
-    free = m.free | doors
+    free = m.free | doors | m.loose()
     touch: list[Bits] = []
     for b in range(len(view.bodies)):
         if m.places[b] < 0:
@@ -722,6 +771,13 @@ def _sources(m: GridMemory, codes: frozenset[int], sites: Sequence[Bits]) -> Bit
             if any(effect.thing in codes for effect in rule.effects.values()):
                 found |= sites[j]
     return found
+
+
+def _mates(m: GridMemory, goal: Goal) -> tuple[object, ...]:
+    """Return where the crew of a joint goal stands, and where it looks; nothing for one body alone."""
+    if goal.crew is None or len(goal.crew) < 2:
+        return ()
+    return tuple((m.places[b], m.view.bodies[b].facing) for b in goal.crew)
 
 
 def _may_share(other: frozenset[int] | None, own: frozenset[int] | None, hand: int | None) -> bool:
@@ -809,6 +865,7 @@ class _Crowd:
         now = way.cost(position, facing)
         if now == 0:
             pressing = False
+            m.rested[b] = m.view.time
         chosen = way
 
         def cost(direction: int) -> int:
@@ -817,9 +874,13 @@ class _Crowd:
         return Mover(position, cost, pressing)
 
     def _rank(self, k: int) -> tuple[int, int, int, int]:
-        """Return the order of choice: right of way, then who has somewhere to go, the longest first."""
+        """Return the order of choice: right of way, then who has somewhere to go, the longest first.
+
+        Time counts from when it was last where it wanted to be, so that one who waits there lets others pass.
+        """
         case, leg = self._cases[k], self._legs[k]
-        return (case.body not in self._m.way, leg.way is None, case.since, case.body)
+        since = max(case.since, self._m.rested.get(case.body, 0))
+        return (case.body not in self._m.way, leg.way is None, since, case.body)
 
     def _give_way(self, pressed: int, stuck: int, movers: dict[int, Mover]) -> None:
         """Let the body that cannot make room go first for a while, and out of the way if it has no goal."""

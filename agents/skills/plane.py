@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from stratagym.agents.base import Case, Goal, Memory, Move, Prospect
 from stratagym.agents.skills.plane_ways import way_to
-from stratagym.envs.worlds.view import ClipView, PlaneRuleView, PlaneView, Point
+from stratagym.envs.worlds.view import ClipView, PlaneRuleView, PlaneView, Point, SiteView
 
 ACT, IDLE = 1.0, 0.0
 
@@ -116,7 +116,7 @@ def _site(view: PlaneView, rule: PlaneRuleView) -> tuple[Point, float]:
     """Return the place of a rule and its radius."""
     if rule.at is None:
         return _end(view), view.grip
-    spots = [*view.sites, *view.clips]
+    spots: list[SiteView | ClipView] = [*view.sites, *view.clips]
     spot = next(s for s in spots if s.name == rule.at)
     return spot.at, spot.radius
 
