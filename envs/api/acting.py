@@ -74,6 +74,19 @@ class Acting:
         return units.astype(np.int32).reshape(lanes, -1)
 
 
+UNUSED = "(unused"
+"""How the names begin of numbers that only other tasks of a family use."""
+
+
+def naming(model: Model, index: int) -> int | None:
+    """Return the number of the action that names a task's first subtask, the others behind it.
+
+    None where actions name no subtasks. Under ``knowledge="none"`` these come in the drawn order.
+    """
+    scene = model.scene(index)
+    return 0 if scene is None else getattr(scene, "attempts", None)
+
+
 def world_names(model: Model, index: int) -> tuple[str, ...] | None:
     """Return the names of the numbered actions in a task's world, None in the abstract one.
 
@@ -84,5 +97,5 @@ def world_names(model: Model, index: int) -> tuple[str, ...] | None:
         return None
     if scene.box is not None:
         return ()
-    unused = (f"(unused {k})" for k in range(len(scene.actions), room.actions))
+    unused = (f"{UNUSED} {k})" for k in range(len(scene.actions), room.actions))
     return (*scene.actions, *unused, "wait")

@@ -105,8 +105,8 @@ def _replay_by_tick(env: Any, seed: int, moments: list[Moment], actions: list[An
         if k < len(actions) and moments[k].info["time"] == now.info["time"]:
             mine, theirs = _shared(now.obs, moments[k].obs)
             found = difference(mine, theirs, "obs")
-            masks = [moment.info.get("action_mask") for moment in (now, moments[k])]
-            found = found or difference(*masks, "mask")
+            one, other = (moment.info.get("action_mask") for moment in (now, moments[k]))
+            found = found or difference(one, other, "mask")
             demand(found is None, f"{where}, tick {now.info['time']}: tick by tick {found}")
             fine.append(take(env, actions[k]))
             k += 1

@@ -56,7 +56,7 @@ class Order:
     def __init__(self, seed: int, count: int, wide: int) -> None:
         self.shown = [*permutation(seed, count), *range(count, wide)]
         self.count = count
-        self._places = np.array(self.shown)
+        self._places = np.array(self.shown, np.int64)
         self._position = {i: k for k, i in enumerate(self.shown)}
 
     @classmethod
@@ -65,14 +65,18 @@ class Order:
         m = env.lanes.memory(0)
         return cls(int(m.sb[m.t[at.QB_SEED]]), len(env.task.graph.subtasks), m.t[at.T_WIDE])
 
-    def subtask(self, action: int) -> int:
-        """Return the subtask behind an action; waiting stays waiting."""
-        return self.shown[action] if 0 <= action < len(self.shown) else action
+    def action(self, shown: int, first: int = 0) -> int:
+        """Return the true number of an action of which that for the first subtask is ``first``.
 
-    def shuffle(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Return a copy with the last axis in this order (a further column, waiting, stays last)."""
+        What attempts no subtask stays what it is.
+        """
+        k = shown - first
+        return first + self.shown[k] if 0 <= k < self.count else shown
+
+    def shuffle(self, array: np.ndarray[Any, Any], first: int = 0) -> np.ndarray[Any, Any]:
+        """Return a copy with the columns of the subtasks, from ``first`` on, in this order."""
         out = array.copy()
-        out[..., : len(self.shown)] = array[..., self._places]
+        out[..., first : first + self.count] = array[..., first + self._places[: self.count]]
         return out
 
     def names(self, names: Sequence[str], opaque: bool) -> list[str]:

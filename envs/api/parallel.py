@@ -270,7 +270,8 @@ class Sights:
 
     def __init__(self, env: TaskEnv) -> None:
         self._count, self._own, self._planes = env.acting.agents, 0, False
-        parts = dict(env.observation_space.spaces)  # type: ignore[attr-defined]
+        whole: Any = env.observation_space
+        parts: dict[str, Any] = dict(whole.spaces)
         room = env.model.room
         if room is not None and self._count > 1:
             self._own = room.own // (2 if env.view.fine else 1)

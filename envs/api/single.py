@@ -6,6 +6,7 @@ observations, ``info`` in words, the ``Observation`` of agents, saving and resto
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, SupportsFloat
 
@@ -15,7 +16,7 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
 from stratagym.envs.api import lanes as at_lanes
-from stratagym.envs.api.acting import Acting, world_names
+from stratagym.envs.api.acting import UNUSED, Acting, naming, world_names
 from stratagym.envs.api.observe import Order, observe, subtask_mask, visible_events, visible_refusal
 from stratagym.envs.api.options import Options, flat_view, make_lanes, more_views, whole_space
 from stratagym.envs.step import Model
@@ -72,13 +73,14 @@ class TaskEnv(gym.Env[Obs, Any]):
         self._static: Any = None
         self._graph: Any = None
         self._order: Order | None = None
+        self._first: int | None = None
         self._begun = False
         self._happened: list[Happening] = []
         self._refused: Any = ()
         self._rows: list[list[int]] = []
         self._picture: Any = None
         self._graph_view, self._planes = more_views(model, options)
-        self.observation_space: spaces.Dict = whole_space(self.view, self._graph_view, self._planes)
+        self.observation_space: spaces.Space[Any] = whole_space(self.view, self._graph_view, self._planes)
         self.action_space: spaces.Space[Any] = self.acting.space
 
     # -------------------------------------------------------------- Gymnasium
@@ -121,8 +123,8 @@ class TaskEnv(gym.Env[Obs, Any]):
             actions = [int(action)]
         else:
             actions = [int(a) for a in np.asarray(action).tolist()]
-        if self._order is not None and self._scene is None:
-            actions = [self._order.subtask(a) for a in actions]
+        if self._order is not None and self._first is not None:
+            actions = [self._order.action(a, self._first) for a in actions]
         out = self.lanes.step_one(actions)
         happened = self._words(out) if out.events else []
         self._happened, self._refused, self._rows = happened, out.refusals, out.events
@@ -194,11 +196,11 @@ class TaskEnv(gym.Env[Obs, Any]):
 
         In a world it is the name of the body's own action.
         """
-        names = world_names(self.model, self.instance)
-        if names is not None:
-            return names[int(action)] if 0 <= int(action) < len(names) - 1 else None
-        i = int(action) if self._order is None else self._order.subtask(int(action))
-        return self.task.graph.names[i] if 0 <= i < len(self.task.graph.subtasks) else None
+        i = int(action)
+        if self._order is not None and self._first is not None:
+            i = self._order.action(i, self._first)
+        names = world_names(self.model, self.instance) or (*self.task.graph.names, "wait")
+        return names[i] if 0 <= i < len(names) - 1 else None
 
     @property
     def subtask_names(self) -> tuple[str, ...]:
@@ -211,7 +213,10 @@ class TaskEnv(gym.Env[Obs, Any]):
         """The name of every numbered action; the last is ``wait``."""
         own = world_names(self.model, self.instance)
         if own is not None:
-            return own
+            if self._order is None or self._first is None:
+                return own
+            after = self._first + self._order.count
+            return (*own[: self._first], *self.subtask_names, *own[after:])
         names = list(self.subtask_names)
         names += [f"(unused {k})" for k in range(len(names), self._n)]
         return (*names, "wait")
@@ -254,6 +259,10 @@ class TaskEnv(gym.Env[Obs, Any]):
         if self._order is not None:
             mask = self._order.shuffle(mask)
         world = None if scene is None else scene.look(m, self._graph, agent, self.options.knowledge)
+        if world is not None and self._order is not None and self._first is not None:
+            shown = [i for i, name in enumerate(self.action_names) if not name.startswith(UNUSED)]
+            actions = tuple(self.action_names[i] for i in shown)
+            world = replace(world, actions=actions, mask=self._order.shuffle(world.mask, self._first))
         bare = self.model.bare(self.instance)
         return observe(m, self._graph, mask, self.options, self._order, world, bare)
 
@@ -314,6 +323,7 @@ class TaskEnv(gym.Env[Obs, Any]):
     def _know(self, index: int) -> None:
         """Keep at hand what the steps of an episode of this task ask for."""
         self._graph = self.model.graph(index)
+        self._first = naming(self.model, index)
         if index not in self._statics:
             self._statics[index] = self.view.static(self._graph)
         self._static = self._statics[index]
@@ -322,7 +332,9 @@ class TaskEnv(gym.Env[Obs, Any]):
         mask: np.ndarray[Any, np.dtype[np.int8]] = out.mask
         if self._agents > 1:
             mask = mask.reshape(self._agents, self.acting.columns)
-        return mask if self._order is None or self._scene is not None else self._order.shuffle(mask)
+        if self._order is None or self._first is None:
+            return mask
+        return self._order.shuffle(mask, self._first)
 
     def _observation(self, out: at_lanes.Moment) -> Obs:
         found: Obs

@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from stratagym.envs.api import lanes as at_lanes
-from stratagym.envs.api.acting import Acting, world_names
+from stratagym.envs.api.acting import Acting, naming, world_names
 from stratagym.envs.api.observe import Order
 from stratagym.envs.api.options import (
     OptionError,
@@ -181,7 +181,7 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         if not self._begun:
             raise ResetNeeded("reset the batch before its first step")
         actions = self.acting.integers(actions, self.num_envs)
-        if self._orders and not self._world:
+        if self._orders:
             actions = self._in_file_order(actions)
         out = self._lanes.step(actions)
         flags = np.asarray(out.flags, np.int8)
@@ -280,7 +280,15 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
     # -------------------------------------------------------------- inside
 
     def _in_file_order(self, actions: Any) -> Any:
-        return np.array([[self._orders[k].subtask(int(a)) for a in row] for k, row in enumerate(actions)])
+        firsts = self._naming()
+        if firsts[0] is None:
+            return actions
+        rows = zip(self._orders, firsts, actions, strict=True)
+        return np.array([[order.action(int(a), first) for a in row] for order, first, row in rows], np.int32)
+
+    def _naming(self) -> list[Any]:
+        """Return for each lane the action that names its first subtask, None where none does."""
+        return [naming(self.model, int(lane[at.TASK])) for lane in self._lanes.s[: self.num_envs]]
 
     def _masks(self, out: at_lanes.Outputs) -> Any:
         mask = np.asarray(out.mask, np.int8)
@@ -289,8 +297,10 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
             if self._agents == 1
             else mask.reshape(self.num_envs, self._agents, -1)
         )
-        if self._orders and not self._world:
-            mask = np.stack([order.shuffle(row) for order, row in zip(self._orders, mask, strict=True)])
+        firsts = self._naming() if self._orders else [None]
+        if firsts[0] is not None:
+            rows = zip(self._orders, mask, firsts, strict=True)
+            mask = np.stack([order.shuffle(row, first) for order, row, first in rows])
         return mask
 
     def _observation(self, out: at_lanes.Outputs) -> Obs:

@@ -80,6 +80,9 @@ class Scene(Protocol):
         span: ticks of the longest way in it, for a horizon where none is known.
         fog: whether bodies see only part of it.
         digest: of what it says.
+
+    A world in which actions name subtasks, one for each in a row, has ``attempts``, too: the
+    number of the first of them.
     """
 
     kind: str
