@@ -231,15 +231,36 @@ class Outcome:
     elapsed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How a task stood at one moment: what a later moment is compared with.
+
+    Attributes:
+        status: ``[n]`` status words.
+        starts: ``[n]`` starts so far; empty where they are not known.
+        succeeded: ``[n]`` ticks of the latest successes, -1 for none; empty where not known.
+    """
+
+    status: tuple[str, ...]
+    starts: tuple[int, ...] = ()
+    succeeded: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, task: TaskView) -> Mark:
+        """Return how a task stands."""
+        succeeded = tuple(-1 if run.succeeded is None else run.succeeded for run in task.runs)
+        return cls(task.status, tuple(run.starts for run in task.runs), succeeded)
+
+
 class Critic(Protocol):
     """Judges what has come of an option and says why it failed."""
 
-    def judge(self, case: Case, before: Observation, move: Move | None, tries: int) -> Outcome | None:
+    def judge(self, case: Case, before: Mark, move: Move | None, tries: int) -> Outcome | None:
         """Return the outcome, or None while the option goes on.
 
         Args:
             case: the option, with what is known now.
-            before: what was observed when it was taken up.
+            before: how the task stood when it was taken up.
             move: the option's latest move, None before the first.
             tries: attempts made so far.
         """

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stratagym.agents.base import Case, Move, Outcome
-from stratagym.envs.task.view import Observation, TaskView
+from stratagym.agents.base import Case, Mark, Move, Outcome
+from stratagym.envs.task.view import TaskView
 
 TRIES = 3
 """Attempts in a row that may come to nothing before the option counts as failed."""
@@ -22,7 +22,7 @@ class EffectCritic:
     subtask is done or goes on by itself, a failure if its run has ended without success.
     """
 
-    def judge(self, case: Case, before: Observation, move: Move | None, tries: int) -> Outcome | None:
+    def judge(self, case: Case, before: Mark, move: Move | None, tries: int) -> Outcome | None:
         """Return the outcome, or None while the option goes on (see ``base.Critic``)."""
         task, goal = case.memory.observation.task, case.goal
         assert goal is not None
@@ -32,10 +32,10 @@ class EffectCritic:
             return Outcome("failure", reason, elapsed)
 
         if goal.kind == "do":
-            began = started(task, before.task, goal.subtask)
+            began = started(task, before, goal.subtask)
             if began:
-                return self._run(case, before.task, elapsed)
-            reason = self._closed(task, before.task, goal.subtask)
+                return self._run(case, before, elapsed)
+            reason = self._closed(task, before, goal.subtask)
             if reason is not None:
                 return failure(reason)
         elif task.status[goal.subtask] in ("done", "closed", "failed"):
@@ -53,7 +53,7 @@ class EffectCritic:
             return failure(f"{_name(task, goal.subtask)} was asked for {tries} times and did not start")
         return None
 
-    def _run(self, case: Case, before: TaskView, elapsed: int) -> Outcome | None:
+    def _run(self, case: Case, before: Mark, elapsed: int) -> Outcome | None:
         """Judge an option whose subtask has started since."""
         task, goal = case.memory.observation.task, case.goal
         assert goal is not None
@@ -81,7 +81,7 @@ class EffectCritic:
         return task.graph is not None and task.graph.subtasks[i].duration.kind == "world"
 
     @staticmethod
-    def _closed(task: TaskView, before: TaskView, i: int) -> str | None:
+    def _closed(task: TaskView, before: Mark, i: int) -> str | None:
         """Return why a subtask that has not started never will, None if it still may."""
         word, name = task.status[i], _name(task, i)
         if word == "closed":
@@ -93,17 +93,17 @@ class EffectCritic:
         return None
 
 
-def started(task: TaskView, before: TaskView, i: int) -> bool:
+def started(task: TaskView, before: Mark, i: int) -> bool:
     """Return whether a subtask has been started between two moments."""
-    if task.runs and before.runs:
-        return task.runs[i].starts > before.runs[i].starts
+    if task.runs and before.starts:
+        return task.runs[i].starts > before.starts[i]
     return task.status[i] in ("running", "done") and before.status[i] not in ("running", "done")
 
 
-def succeeded(task: TaskView, before: TaskView, i: int) -> bool:
+def succeeded(task: TaskView, before: Mark, i: int) -> bool:
     """Return whether a subtask has succeeded between two moments."""
-    if task.runs and before.runs:
-        return task.runs[i].succeeded is not None and task.runs[i].succeeded != before.runs[i].succeeded
+    if task.runs and before.starts:
+        return task.runs[i].succeeded is not None and task.runs[i].succeeded != before.succeeded[i]
     return task.status[i] == "done"
 
 
@@ -137,7 +137,7 @@ def surprises(task: TaskView, before: TaskView) -> list[str]:
     return found
 
 
-def _undone(task: TaskView, before: TaskView) -> str | None:
+def _undone(task: TaskView, before: Mark) -> str | None:
     """Return which subtasks are no longer done, in words."""
     names: Sequence[str] = [
         name or f"?{i}"
