@@ -7,6 +7,7 @@ a body carried off since is not known to have gone until somebody looks again.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from stratagym.agents.memories.latest import LatestMemory
 from stratagym.envs.task.view import Observation
@@ -14,16 +15,24 @@ from stratagym.envs.worlds.view import UNKNOWN, PlacesView, ReceptacleView
 
 
 class PlacesMemory(LatestMemory):
-    """The latest observation, its receptacles completed by what was seen before."""
+    """The latest observation, its receptacles completed by what was seen before.
+
+    Attributes:
+        kept: what skills have worked out of the ways and the fixtures alone; it lasts until these change.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[int, ReceptacleView] = {}
+        self.kept: dict[Any, Any] = {}
+        self._ground: Any = None
 
     def reset(self, seed: int) -> None:
         """Forget the episode."""
         super().reset(seed)
         self._seen = {}
+        self.kept = {}
+        self._ground = None
 
     def update(self, observation: Observation) -> None:
         """Take in what is seen now."""
@@ -31,7 +40,11 @@ class PlacesMemory(LatestMemory):
         assert isinstance(view, PlacesView)
         if view.fog:
             receptacles = tuple(self._recall(k, found) for k, found in enumerate(view.receptacles))
-            observation = replace(observation, world=replace(view, receptacles=receptacles))
+            view = replace(view, receptacles=receptacles)
+            observation = replace(observation, world=view)
+        ground = view.travel.tobytes(), tuple(found.fixture for found in view.receptacles), len(view.rules)
+        if ground != self._ground:
+            self._ground, self.kept = ground, {}
         super().update(observation)
 
     def _recall(self, k: int, found: ReceptacleView) -> ReceptacleView:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stratagym.agents.base import Case, Goal, Memory, Move, Prospect, Survey
+from stratagym.agents.memories.places import PlacesMemory
 from stratagym.agents.skills.roads import Arrival, Ride, arrivals, first_start
 from stratagym.envs.task.view import TaskView
 from stratagym.envs.worlds.view import (
@@ -67,9 +68,10 @@ class PlacesSkill:
 
     def survey(self, memory: Memory) -> Survey:
         """Return what ways and carrying add to each subtask, and who could ever get there (estimates)."""
-        if "survey" not in memory.cache:
-            memory.cache["survey"] = _survey(memory)
-        found: Survey = memory.cache["survey"]
+        assert isinstance(memory, PlacesMemory)
+        if "survey" not in memory.kept:
+            memory.kept["survey"] = _survey(memory)
+        found: Survey = memory.kept["survey"]
         return found
 
 

@@ -44,19 +44,18 @@ def arrivals(
         rides: what it could ride by, once each.
     """
     rides = list(rides)
+    ways = view.travel.tolist()
     found: dict[int, Arrival] = {}
-    heap: list[tuple[int, int, Arrival]] = [(since, here, Arrival(since))]
+    heap = [(since, here, -1, -1)]
     while heap:
-        tick, place, arrival = heapq.heappop(heap)
+        tick, place, hop, ride = heapq.heappop(heap)
         if place in found:
             continue
-        found[place] = arrival
-        for there in range(len(view.locations)):
-            ticks = int(view.travel[place, there])
+        found[place] = Arrival(tick, hop, ride)
+        for there, ticks in enumerate(ways[place]):
             if ticks > 0 and there not in found:
-                hop = there if arrival.hop < 0 and arrival.ride < 0 else arrival.hop
-                at = tick + ticks * pace
-                heapq.heappush(heap, (at, there, Arrival(at, hop, arrival.ride)))
+                first = there if hop < 0 and ride < 0 else hop
+                heapq.heappush(heap, (tick + ticks * pace, there, first, ride))
         for subtask, rule, ticks in rides:
             if rule.leads_to is None or rule.leads_to in found:
                 continue
@@ -64,9 +63,7 @@ def arrivals(
                 continue
             start = first_start(view, rule, place, tick, ticks)
             if start is not None:
-                ride = subtask if arrival.ride < 0 else arrival.ride
-                at = start + ticks
-                heapq.heappush(heap, (at, rule.leads_to, Arrival(at, arrival.hop, ride)))
+                heapq.heappush(heap, (start + ticks, rule.leads_to, hop, subtask if ride < 0 else ride))
     return found
 
 
