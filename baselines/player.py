@@ -266,6 +266,8 @@ class EpisodeRecorder:
             task = self._base.task
             names = [agent.name for agent in task.graph.agents]
             header = {**self._header, "agents": names, "digest": task.digest, "task": task.to_dict()}
+            if self._base.scene is not None:
+                header["scene"] = self._base.scene.to_dict()
             self._writer = RecordWriter(self._path, header)
         return self._writer
 

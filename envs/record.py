@@ -13,7 +13,9 @@ every line between them one step::
     {"end": "terminated", "time": 12, "steps": 9, "success": true, "return": 1.0}
 
 Actions are names, None waits: they mean the same whatever order an environment
-showed them in. A file without its last line is of an episode that was cut off.
+showed them in. An episode of a world has its ``scene`` in the header, and its actions
+are the bodies' own, by name or (on a plane) as vectors. A file without its last line is of
+an episode that was cut off.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from stratagym.envs.task.graph import TaskGraph
+from stratagym.envs.task.spec import Task, load_task
 
 RECORD = "stratagym episode"
 VERSION = 1
@@ -198,8 +201,8 @@ def _checked_step(path: object, number: int, line: Json, index: int, agents: int
             raise RecordError(f"{path}, line {number}: '{name}' is missing or not {_KINDS[kind]}")
     if line["step"] != index:
         raise RecordError(f"{path}, line {number}: step {line['step']}, but {index} is next")
-    for name in ("actions", "refusals"):
-        if len(line[name]) != agents or not all(x is None or isinstance(x, str) for x in line[name]):
+    for name, fits in (("actions", _is_action), ("refusals", _is_name)):
+        if len(line[name]) != agents or not all(map(fits, line[name])):
             raise RecordError(f"{path}, line {number}: '{name}' is not one name or null for each agent")
     for event in line["events"]:
         if not isinstance(event, dict) or any(name not in event for name in _EVENT):
@@ -207,6 +210,17 @@ def _checked_step(path: object, number: int, line: Json, index: int, agents: int
         if not isinstance(event["agents"], list):
             raise RecordError(f"{path}, line {number}: an event's 'agents' is not a list")
     return line
+
+
+def _is_name(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_action(value: Any) -> bool:
+    """Return whether a value is a name, null, or a vector of numbers."""
+    if not isinstance(value, list):
+        return _is_name(value)
+    return all(isinstance(x, int | float) and not isinstance(x, bool) for x in value)
 
 
 def read_record(path: str | os.PathLike[str]) -> Record:
@@ -279,16 +293,20 @@ def verify(record: Record) -> Verdict:
     same trajectory.
 
     Raises:
-        ValueError: if the task in the header does not load.
+        ValueError: if the task or the scene in the header does not load.
     """
     from stratagym.envs.task.simulate import Simulator
-    from stratagym.envs.task.spec import load_task
 
-    graph: TaskGraph = load_task(record.header["task"]).graph
+    task = load_task(record.header["task"])
+    graph: TaskGraph = task.graph
     if len(graph.agents) != len(record.header["agents"]):
         return Verdict(False, 0, 0, "the task has another number of agents than the record")
-    index = {name: i for i, name in enumerate(graph.names)}
-    sim = Simulator(graph, record.header["seed"])
+    names, scene = graph.names, record.header.get("scene")
+    sim: Any = Simulator(graph, record.header["seed"])
+    if scene is not None:
+        sim = _InWorld(task, scene, record.header["seed"])
+        names = sim.names
+    index = {name: i for i, name in enumerate(names)}
     compared = 0
     for k, step in enumerate(record.steps):
         difference = _play_again(sim, index, step)
@@ -298,12 +316,55 @@ def verify(record: Record) -> Verdict:
     return _verify_end(record, sim, compared)
 
 
+class _InWorld:
+    """One lane in a world under the tick clock, with the face of a ``Simulator``.
+
+    Args:
+        task: the task.
+        scene: where it is played, as a mapping.
+        seed: of the draws.
+    """
+
+    def __init__(self, task: Task, scene: Json, seed: int) -> None:
+        from stratagym.envs.api.options import Options
+        from stratagym.envs.api.single import TaskEnv
+        from stratagym.envs.registry import model_of
+
+        self._env = TaskEnv(model_of(task=task, world=scene), Options(clock="tick", reward="task"))
+        _, self._info = self._env.reset(seed=seed)
+        self.names = self._env.action_names[:-1]
+        self.over: str | None = None
+        self.paid = 0.0
+
+    @property
+    def time(self) -> int:
+        return int(self._info["time"])
+
+    @property
+    def success(self) -> bool:
+        return bool(self._info["success"])
+
+    @property
+    def refusals(self) -> list[str | None]:
+        return self._env.refusals
+
+    def step(self, actions: Sequence[Any]) -> Sequence[Any]:
+        """Take one step; a number beyond the actions waits, a vector is what it is."""
+        acting = self._env.acting
+        chosen = [acting.waiting if isinstance(a, int) and a >= len(self.names) else a for a in actions]
+        joint = chosen if acting.agents > 1 else chosen[0]
+        _, reward, terminated, truncated, self._info = self._env.step(joint)
+        self.paid += float(reward)
+        self.over = "terminated" if terminated else "truncated" if truncated else None
+        return self._env.happened
+
+
 def _play_again(sim: Any, index: Mapping[str, int], step: Json) -> str | None:
     """Take one recorded step again; return the first difference, None if there is none.
 
     Args:
         sim: the simulator, under the tick clock.
-        index: subtasks by name.
+        index: actions by name.
         step: the line of the step.
     """
     wait = len(index)
@@ -312,9 +373,10 @@ def _play_again(sim: Any, index: Mapping[str, int], step: Json) -> str | None:
     if sim.time != step["time"]:
         return f"at tick {step['time']}, re-simulated {sim.time}"
     for name, refusal in zip(step["actions"], step["refusals"], strict=True):
-        if name is not None and name not in index and refusal != "unknown":
-            return f"no subtask is called {name!r}"
-    events = _simulated(sim.step([index.get(name, wait) for name in step["actions"]]))
+        if isinstance(name, str) and name not in index and refusal != "unknown":
+            return f"no action is called {name!r}"
+    actions = [x if isinstance(x, list) else index.get(x, wait) for x in step["actions"]]
+    events = _simulated(sim.step(actions))
     if sim.refusals != step["refusals"]:
         return f"refusals {step['refusals']}, re-simulated {sim.refusals}"
     until = step["time"] + step["elapsed"]

@@ -6,6 +6,7 @@ import copy
 import pickle
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -428,3 +429,93 @@ def test_state_keeps_the_world() -> None:
     assert [b.at for b in other.observation().world.bodies] == [b.at for b in env.observation().world.bodies]
     reset_lane(env.memory(), 0)  # a copy: nothing changes
     assert env.get_state()["s"].tolist() == state["s"].tolist()
+
+
+# ------------------------------------------------------------------ worlds that are data
+
+ROOM: dict[str, Any] = {
+    "world": "grid",
+    "map": ["#######", "#A.T..#", "#..#..#", "#B...o#", "#######"],
+    "legend": {
+        "T": {"fixture": "table"},
+        "o": {"thing": "onion"},
+        "A": {"body": 0},
+        "B": {"body": 1},
+    },
+    "fixtures": {"table": {"solid": True, "holds": True}},
+    "things": {"onion": {"carry": True}},
+    "reach": "front",
+    "hands": True,
+    "messages": 2,
+    "rules": {
+        "chop": {"verb": "interact", "at": "table", "thing": "onion", "success": {"thing": "none"}},
+        "wipe": {"verb": "interact", "at": "table", "thing": "none"},
+    },
+    "events": [{"at": {"uniform": [4, 9]}, "move": "onion", "to": [4, 1]}],
+}
+COOKS: dict[str, Any] = {
+    "name": "cooks",
+    "horizon": 60,
+    "agents": 2,
+    "subtasks": {"chop": {"duration": 3, "reward": 2}, "wipe": {"duration": 1, "needs": "chop"}},
+    "goal": "wipe",
+}
+
+
+def test_worlds_of_data_keep_every_fact() -> None:
+    """A grid that is a mapping keeps the whole contract: its spec can be written, too."""
+    check.check_environment(partial(gymnasium.make, TASK_ID, task=COOKS, world=ROOM))
+
+
+def test_records_of_worlds_are_played_again(tmp_path: Path) -> None:
+    """A record is verified by its task, scene, seed and the bodies' own actions; a false one is not."""
+    from stratagym.baselines.player import EpisodeRecorder
+    from stratagym.baselines.rollout import play as roll
+    from stratagym.envs.record import read_record, verify
+
+    class Anyone:
+        """Draws actions by the world's mask."""
+
+        def reset(self, seed: int) -> None:
+            """Begin."""
+            self.rng = np.random.default_rng(seed)
+
+        def act(self, observation: Any) -> Any:
+            """Return what is allowed."""
+            return [int(self.rng.choice(np.flatnonzero(row))) for row in observation.world.mask]
+
+    for clock in ("tick", "decision"):
+        env = gymnasium.make(TASK_ID, task=COOKS, world=ROOM, clock=clock, reward="task")
+        path = tmp_path / f"{clock}.jsonl"
+        header = {"seed": 5, "clock": clock, "reward": "task"}
+        with EpisodeRecorder(path, header, env.unwrapped) as recorder:
+            episode = roll(env, Anyone(), 5, recorder.step)
+            recorder.finish(episode)
+        record = read_record(path)
+        assert record.header["scene"]["map"] == ROOM["map"]
+        assert verify(record).agrees, verify(record)
+        busy = next(k for k, step in enumerate(record.steps) if "interact" in step["actions"])
+        record.steps[busy]["actions"][:] = ["wait a bit", None]
+        assert verify(record).difference == f"step {busy}: no action is called 'wait a bit'"
+        record.steps[busy]["actions"][:] = [None, None]
+        assert not verify(record).agrees
+
+
+def test_vectors_are_actions() -> None:
+    """On a plane an action is a vector, taken as an array or a list; what is no number is refused."""
+    env: Any = gymnasium.make("stratagym/CableRouting-v0", clock="tick")
+    box = env.action_space
+    twin = pickle.loads(pickle.dumps(env))
+    env.reset(seed=1)
+    twin.reset(seed=1)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        action = rng.uniform(box.low, box.high).astype(np.float32)
+        one, other = take(env, action), take(twin, action.astype(np.float64).tolist())
+        demand_equal([one], [other], "a vector and the same numbers as a list")
+        assert "action_mask" not in one.info
+        assert one.obs["world"].dtype == np.float32
+    with pytest.raises(ValueError, match="an action is not a number: nan"):
+        env.step(np.full(box.shape, np.nan, np.float32))
+    with pytest.raises(ValueError, match="there is no mask"):
+        env.unwrapped.action_masks()
