@@ -494,7 +494,7 @@ def test_records_of_worlds_are_played_again(tmp_path: Path) -> None:
         record = read_record(path)
         assert record.header["scene"]["map"] == ROOM["map"]
         assert verify(record).agrees, verify(record)
-        busy = next(k for k, step in enumerate(record.steps) if "interact" in step["actions"])
+        busy = next(k for k, step in enumerate(record.steps) if step["events"])
         record.steps[busy]["actions"][:] = ["wait a bit", None]
         assert verify(record).difference == f"step {busy}: no action is called 'wait a bit'"
         record.steps[busy]["actions"][:] = [None, None]
