@@ -66,6 +66,7 @@ class Table:
     icons: Mapping[str, Icon]
     same: Mapping[str, str]
     marks: Mapping[str, Mark]
+    containers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Look:
         material: colour of the material that the name tells, None if it tells none.
         letters: what stands on the plate.
         hue: of the plate.
+        content: icon of what is in it, None for nothing that is known.
     """
 
     icon: str | None
@@ -85,6 +87,7 @@ class Look:
     material: str | None = None
     letters: str = ""
     hue: Colour = WHITE
+    content: str | None = None
 
 
 @functools.cache
@@ -99,6 +102,7 @@ def table() -> Table:
         icons={name: _icon(entry) for name, entry in data["icons"].items()},
         same=data["same"],
         marks=marks,
+        containers=frozenset(data["containers"]),
     )
 
 
@@ -117,29 +121,50 @@ def _mark(entry: Any) -> Mark:
 @functools.lru_cache(maxsize=4096)
 def look_of(name: str) -> Look:
     """Return what a name looks like; every name looks like something."""
+    words = _words(name)
+    content: list[str] = []
+    if "with" in words[1:-1]:
+        at = words.index("with", 1)
+        words, content = words[:at], words[at + 1 :]
     known = table()
-    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    icon, marks = _search(words, known)
+    if icon is None:
+        return Look(None, marks, None, _letters(name), _hue(name))
+    if icon in known.containers and not content and words[-1] in (icon, f"{icon}s"):
+        content = words[:-1]
+    inside = _search(content, known)[0] if content else None
+    material = next((known.materials[w] for w in words if w in known.materials), None)
+    return Look(icon, marks, material, content=inside if inside != icon else None)
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name in small letters, without numbers."""
+    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+
+
+def _search(words: Sequence[str], known: Table) -> tuple[str | None, tuple[str, ...]]:
+    """Return the icon for some words and the marks laid over it.
+
+    The words are tried together, then without those that are marks, then each for itself from
+    the last one on.
+    """
     marks: list[str] = []
-    left = words
+    left = list(words)
     while left:
         icon = _icon_named(left, known)
         if icon is not None:
-            material = next((known.materials[w] for w in words if w in known.materials), None)
-            return Look(icon, tuple(marks), material)
+            return icon, tuple(marks)
         if left[0] in known.marks:
-            marks.append(left[0])
-            left = left[1:]
+            marks.append(left.pop(0))
         elif left[-1] in known.marks:
-            marks.append(left[-1])
-            left = left[:-1]
+            marks.append(left.pop())
         else:
             break
     for word in (*reversed(left[-1:]), *left[:-1]):
         icon = _icon_named([word], known)
         if icon is not None:
-            material = next((known.materials[w] for w in words if w in known.materials), None)
-            return Look(icon, tuple(marks), material)
-    return Look(None, tuple(marks), None, _letters(name), _hue(name))
+            return icon, tuple(marks)
+    return None, tuple(marks)
 
 
 def _icon_named(words: Sequence[str], known: Table) -> str | None:
@@ -168,6 +193,16 @@ def _hue(name: str) -> Colour:
     return GROUP_HUES[zlib.crc32(kind.encode()) % len(GROUP_HUES)]
 
 
+def seems(name: str, look: str) -> str:
+    """Return by which of two names something is drawn.
+
+    Args:
+        name: its own.
+        look: what the scene says it looks like; it counts, unless the name says the same and more.
+    """
+    return name if look_of(name).icon == look_of(look).icon is not None else look
+
+
 def stands(name: str) -> bool:
     """Return whether a fixture stands on the ground of its surroundings and has none of its own."""
     look = look_of(name)
@@ -183,7 +218,11 @@ def icon(name: str, size: int) -> Canvas:
         _plate(canvas, look)
     else:
         entry = known.icons[look.icon]
-        _draw(canvas, entry, 0.0, 0.0, canvas.width / FULL, look.material or entry.material)
+        unit = canvas.width / FULL
+        _draw(canvas, entry, 0.0, 0.0, unit, look.material or entry.material)
+        if look.content is not None:
+            inside = known.icons[look.content]
+            _draw(canvas, inside, 24 * unit, 24 * unit, 0.52 * unit, inside.material)
     for name_of_mark in look.marks:
         mark = known.marks[name_of_mark]
         if mark.tint is not None:

@@ -29,7 +29,7 @@ from stratagym.envs.render.marks import (
     unseen,
 )
 from stratagym.envs.render.palette import INK, ORANGE, WHITE, mix
-from stratagym.envs.render.things import BASE, look_of, stands, table, thing, tile
+from stratagym.envs.render.things import BASE, look_of, seems, stands, table, thing, tile
 from stratagym.envs.worlds.view import NOTHING, UNKNOWN, BodyView, Codes, GridView
 
 LARGEST, SMALLEST = 84, 22
@@ -122,7 +122,10 @@ def grid_canvas(facts: Facts, view: GridView, truth: GridView | None, width: int
 def _ground(canvas: Canvas, shown: Camera, view: GridView) -> None:
     """Draw the fixtures, with the shadow that solid ones throw on the floor below them."""
     cell, blits, base = shown.cell, [], base_of(view)
-    tiles = [tile(name, cell, base).surface for name in view.fixture_looks]
+    tiles = [
+        tile(seems(name, look), cell, base).surface
+        for name, look in zip(view.fixture_names, view.fixture_looks, strict=True)
+    ]
     dark = shade(cell, max(2, cell // 9), 70).surface
     part = view.fixtures[shown.y : shown.y + shown.rows, shown.x : shown.x + shown.columns]
     walls = {
@@ -158,7 +161,11 @@ def _things(canvas: Canvas, shown: Camera, view: GridView) -> None:
         size, margin = round(cell * share), (cell - round(cell * share)) / 2
         if (c + shown.x, r + shown.y) in here:  # the body stands in the lower right, see `_bodies`
             size, margin = round(cell * 0.62), 1
-        canvas.paste(thing(view.thing_looks[code], size), c * cell + margin, r * cell + margin)
+        canvas.paste(
+            thing(seems(view.thing_names[code], view.thing_looks[code]), size),
+            c * cell + margin,
+            r * cell + margin,
+        )
 
 
 def _names(canvas: Canvas, shown: Camera, view: GridView) -> None:
@@ -166,7 +173,7 @@ def _names(canvas: Canvas, shown: Camera, view: GridView) -> None:
     cell, plates = shown.cell, Plates(canvas.width, canvas.height)
     layers = (
         (view.fixtures, view.fixture_names, view.fixture_looks, view.solid | view.holds | _used(view)),
-        (view.things, view.thing_names, view.thing_looks, view.obstacles),
+        (view.things, view.thing_names, view.thing_looks, view.obstacles - view.portable),
     )
     for codes, names, looks, stations in layers:
         counts = Counter(codes.ravel().tolist())
@@ -186,8 +193,9 @@ def _used(view: GridView) -> frozenset[int]:
 
 
 def _short(name: str, width: int) -> str:
-    """Return a name that fits: as it is, as what it is the same as, by its first word, or cut."""
-    for words in (name, table().same.get(name, name), name.split()[0]):
+    """Return a name that fits: as it is, as what it is the same as, without marks, one word, or cut."""
+    plain = [word for word in name.split() if word not in table().marks] or name.split()
+    for words in (name, table().same.get(name, name), " ".join(plain), plain[0], plain[-1]):
         if text_width(words, TINY) <= width:
             return words
     return fit(name, TINY, width)
@@ -224,7 +232,7 @@ def _bodies(canvas: Canvas, shown: Camera, view: GridView) -> None:
             x = left + cell / 2 + (dx or 0.72) * cell * 0.42 - size / 2
             y = top + cell / 2 + (dy or 0.72) * cell * 0.42 - size / 2
             x, y = min(max(x, 0), canvas.width - size), min(max(y, 0), canvas.height - size)
-            canvas.paste(carried(view.thing_looks[body.hand], size), x, y)
+            canvas.paste(carried(seems(view.thing_names[body.hand], view.thing_looks[body.hand]), size), x, y)
 
 
 def _covers(view: GridView, at: tuple[int, int]) -> bool:
