@@ -194,6 +194,12 @@ class Memory(Protocol):
     def known(self) -> Mapping[str, Any]:
         """Return a short account for the trace, in values that JSON can write."""
 
+    def save(self) -> dict[str, Any]:
+        """Return what an observation does not tell again, in values that JSON can write."""
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Take back what ``save`` has returned; ``update`` comes next."""
+
 
 class Skill(Protocol):
     """What bodies of one kind of world can do: options with goals as their arguments.

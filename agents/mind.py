@@ -8,8 +8,8 @@ do with what they are told is theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -715,6 +715,35 @@ class Mind:
                 return number
         return move.action
 
+    # -------------------------------------------------------------- keeping it
+
+    def save(self) -> dict[str, Any]:
+        """Return what is under way and what is remembered, as JSON can write it; plans are not kept."""
+        return {
+            "memory": self.memory.save(),
+            "options": [None if o is None else _saved(o) for o in self._options],
+            "errands": [[b, [asdict(goal) for goal in goals]] for b, goals in self._errands.items()],
+            "barred": [[b, i, barred.until, barred.failures] for (b, i), barred in self._barred.items()],
+            "say": [[b, word] for b, word in self._say.items()],
+            "numbers": self._numbers,
+            "moved": self._moved,
+        }
+
+    def load(self, saved: Mapping[str, Any], observation: Observation) -> None:
+        """Go on from what ``save`` has returned.
+
+        Args:
+            saved: it.
+            observation: of the moment at which it was saved.
+        """
+        self._begin(observation)
+        self.memory.load(saved["memory"])
+        self._options = [None if o is None else _loaded(o) for o in saved["options"]]
+        self._errands = {b: [_goal(goal) for goal in goals] for b, goals in saved["errands"]}
+        self._barred = {(b, i): Barred(until, failures) for b, i, until, failures in saved["barred"]}
+        self._say = dict(saved["say"])
+        self._numbers, self._moved = saved["numbers"], saved["moved"]
+
     def _write(self, decision: Decision) -> None:
         """Write a decision's row."""
         outcome = decision.outcome
@@ -732,6 +761,35 @@ class Mind:
                 else {"status": outcome.status, "reason": outcome.reason, "elapsed": outcome.elapsed},
             }
         )
+
+
+def _goal(saved: Mapping[str, Any]) -> Goal:
+    """Return a goal from its plain values."""
+    crew = saved["crew"]
+    return Goal(**{**saved, "crew": None if crew is None else tuple(crew)})
+
+
+def _saved(option: Option) -> dict[str, Any]:
+    """Return an option as plain values."""
+    plain = asdict(option)
+    if option.move is not None and not isinstance(option.move.action, int):
+        plain["move"]["action"] = [float(x) for x in option.move.action]
+    return plain
+
+
+def _loaded(saved: Mapping[str, Any]) -> Option:
+    """Return an option from its plain values."""
+    mark = Mark(*(tuple(saved["before"][name]) for name in ("status", "starts", "succeeded")))
+    move, decision = saved["move"], saved["decision"]
+    return Option(
+        **{
+            **saved,
+            "goals": [_goal(goal) for goal in saved["goals"]],
+            "before": mark,
+            "move": None if move is None else Move(**move),
+            "decision": Decision(**{**decision, "plan": [tuple(step) for step in decision["plan"]]}),
+        }
+    )
 
 
 def describe(goal: Goal, task: TaskView) -> str:

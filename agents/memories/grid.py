@@ -56,6 +56,7 @@ class GridMemory(LatestMemory):
         self.places: list[int] = []
         self.way: dict[int, tuple[int, Bits]] = {}
         self.rested: dict[int, int] = {}
+        self._before: list[int] = []
         self._fixtures = self._things = b""
         self._token: Any = None
         self.free = self.unknown = self.busy = 0
@@ -71,7 +72,7 @@ class GridMemory(LatestMemory):
         self.view, self.observation = view, observation
         if not self._fixtures:
             self.grid = Grid(view.width, view.height)
-            self.places = [-1] * len(view.bodies)
+            self.places = self._before or [-1] * len(view.bodies)
         for b, body in enumerate(view.bodies):
             if body.at is not None:
                 self.places[b] = self.grid.at(body.at)
@@ -120,6 +121,28 @@ class GridMemory(LatestMemory):
         if view.radius and self.seen is not None:
             account["seen"] = round(float((self.seen >= 0).mean()), 3)
         return account
+
+    def save(self) -> dict[str, Any]:
+        """Return the map as it was seen before, where the bodies were, and who has the right of way."""
+        saved: dict[str, Any] = {
+            "places": list(self.places),
+            "way": [[b, tick, hex(bits)] for b, (tick, bits) in self.way.items()],
+            "rested": [[b, tick] for b, tick in self.rested.items()],
+        }
+        if self.seen is not None:
+            saved["seen"] = [part.tolist() for part in (self.seen, *self._map)]
+        return saved
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Take back what ``save`` has returned."""
+        self.reset(0)
+        self._before = list(saved["places"])
+        self.way = {b: (tick, int(bits, 16)) for b, tick, bits in saved["way"]}
+        self.rested = dict(saved["rested"])
+        if "seen" in saved:
+            seen, fixtures, things = saved["seen"]
+            self.seen = np.array(seen, np.int32)
+            self._map = (np.array(fixtures, np.int16), np.array(things, np.int16))
 
     # -------------------------------------------------------------- sets of cells
 

@@ -41,6 +41,13 @@ class LatestMemory:
             account["bodies"] = {body.name: _plain(body.at) for body in world.bodies}
         return account
 
+    def save(self) -> dict[str, Any]:
+        """Return what an observation does not tell again: nothing."""
+        return {}
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Take back what ``save`` has returned."""
+
 
 def _plain(at: Any) -> Any:
     """Return where a body is as plain values."""
