@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from stratagym.baselines import cli_learning
+from stratagym.baselines import cli_learning, cli_watching
 from stratagym.baselines.suites import InputError
 
 BAD_INPUT = 2
@@ -206,7 +206,10 @@ class ProgressBar:
 
     def __call__(self, done: int, total: int, row: dict[str, Any] | None) -> None:
         """Show that ``done`` of ``total`` episodes are played."""
-        words = f"{row['env']} {row['agent']}" if row else "episodes"
+        self.show(done, total, f"{row['env']} {row['agent']}" if row else "episodes")
+
+    def show(self, done: int, total: int, words: str) -> None:
+        """Show how much is done, and of what."""
         self._bar.update(self._task, completed=done, total=total, description=words)
 
     def __enter__(self) -> ProgressBar:
@@ -308,6 +311,7 @@ def bench(
 
 
 cli_learning.add(app)
+cli_watching.add(app)
 
 
 def _complain(text: str) -> None:

@@ -156,6 +156,11 @@ class TaskEnv(gym.Env[Obs, Any]):
         pixels: np.ndarray[Any, np.dtype[np.uint8]] = self._pictures().pixels(self, panel, fog)
         return pixels
 
+    @property
+    def pictures(self) -> Any:
+        """What draws the episode: its history, and the window."""
+        return self._pictures()
+
     def close(self) -> None:
         """Close the window, if there is one."""
         if self._picture is not None:

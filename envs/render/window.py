@@ -44,14 +44,15 @@ class Window:
     _open = 0
     """Windows that use the display; the last one to close shuts it down."""
 
-    def __init__(self, title: str = "stratagym", fps: float = 10) -> None:
+    def __init__(self, title: str = "stratagym", fps: float = 10, repeat: bool = False) -> None:
         """Prepare a window.
 
         Args:
             title: of the window.
             fps: most frames per second; 0 for as many as possible.
+            repeat: whether a key that is held down counts again and again.
         """
-        self.title, self.fps = title, fps
+        self.title, self.fps, self._repeat = title, fps, repeat
         self._keys: deque[str] = deque(maxlen=MOST_KEYS)
         self.closed = False
         self._screen: Any = None
@@ -95,6 +96,8 @@ class Window:
                 pygame.display.init()
             self._screen = pygame.display.set_mode(size)
         pygame.display.set_caption(self.title)
+        if self._repeat:
+            pygame.key.set_repeat(260, 70)
         self._clock = pygame.time.Clock()
         Window._open += 1
 
