@@ -139,7 +139,77 @@ def demos(
     return 0
 
 
+suite_app = typer.Typer(help="Studies: methods on environments, many seeds.", no_args_is_help=False)
+
+
+@suite_app.command("run")
+def suite_run(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A frozen study.")],
+    methods: Annotated[list[str] | None, typer.Option(help="Only these; repeat it.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many of each.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder [results/suites/NAME].")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the study in OUT.")] = False,
+) -> int:
+    """Run methods x environments x seeds and write one page of results."""
+    from dataclasses import replace
+
+    from stratagym.baselines import cli, study
+    from stratagym.baselines.methods import check_method
+
+    chosen = study.load_study(name)
+    for method in methods or ():
+        check_method(method)
+    chosen = replace(chosen, methods=tuple(methods or chosen.methods), seeds=seeds or chosen.seeds)
+    folder = out or Path("results") / "suites" / name
+    with cli.ProgressBar() as bar:
+        study.run_study(
+            chosen, folder, jobs=jobs, resume=resume,
+            progress=lambda done, total, last: bar.show(done, total, last or "runs"),
+        )  # fmt: skip
+    cli.say(f"{folder / 'page.md'}")
+    return 0
+
+
+@suite_app.command("list")
+def suite_list() -> int:
+    """Show every study in one line."""
+    from stratagym.baselines import cli, study
+
+    for name in study.study_names():
+        cli.say(f"{name}: {study.load_study(name).summary}")
+    return 0
+
+
+def plot(
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Runs, or studies.")],
+    out: Annotated[Path, typer.Option(help="Picture of the learning curves, .png.")] = Path("curves.png"),
+    scores: Annotated[Path | None, typer.Option(help="Picture of the final scores, .png.")] = None,
+) -> int:
+    """Draw learning curves and final scores of runs or whole studies."""
+    from stratagym.baselines import cli, plots, study, study_page, train
+
+    runs: list[Path] = []
+    for path in results:
+        within = sorted(run.parent for run in path.glob(f"{study.RUNS}/*/{train.RUN}"))
+        runs += within or [path]
+    for name, picture in (("--out", out), ("--scores", scores)):
+        if picture is not None and picture.suffix != ".png":
+            raise InputError(f"{name}: {picture} does not end in .png")
+    plots.learning_curves(runs, out)
+    cli.say(str(out))
+    if scores is not None:
+        done = [study.read_done(run) for run in runs if (run / train.DONE).is_file()]
+        if not done:
+            raise InputError("no run is finished yet, so there are no final scores")
+        plots.final_scores(study_page.summarise(done), scores)
+        cli.say(str(scores))
+    return 0
+
+
 def add(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command()(train)
     app.command()(demos)
+    app.command()(plot)
+    app.add_typer(suite_app, name="suite")

@@ -6,8 +6,8 @@ that was not (on a CPU). What learns is made in ``learning.build``; the methods 
 ``methods``.
 
 The folder: ``run.json`` (what was asked for), ``train.jsonl`` (one row a measurement),
-``tensorboard/``, ``checkpoints/step-N/``, ``best/`` and ``final/`` (agents), and
-``results.jsonl`` with its report, in the format of ``stratagym evaluate``.
+``tensorboard/``, ``checkpoints/step-N/``, ``best/`` and ``final/`` (agents), ``results.jsonl``
+with its report, in the format of ``stratagym evaluate``, and ``done.json`` when all is done.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from stratagym.baselines.methods import Settings, check_method, load_settings
 from stratagym.baselines.suites import EnvironmentSpec, InputError, one_line, parse_environment
 
 SCHEMA = 1
-RUN, ROWS = "run.json", "train.jsonl"
+RUN, ROWS, DONE = "run.json", "train.jsonl", "done.json"
 VALIDATION_SEED = 1_000_000
 """Seed of the first validation episode (in environments without splits, far from those of training)."""
 TEST_SEED = 0
@@ -142,6 +142,7 @@ def train(
     folder = Path(out)
     check_folder(folder, run, resume=resume)
     from stratagym.baselines.learning import build
+    from stratagym.baselines.learning.checkpoint import write_json
 
     build.use_one_thread()
     if build.is_cloning(settings):
@@ -150,9 +151,22 @@ def train(
         last = clone(folder, run, progress)
     else:
         last = learn(folder, run, progress)
-    if test_episodes:
-        test(folder, run, test_episodes, against)
-    return {**last, "folder": str(folder)}
+    (folder / DONE).unlink(missing_ok=True)
+    tested = test(folder, run, test_episodes, against) if test_episodes else {}
+    done = {"method": method, "env": spec.label, "seed": seed, **_end(last), **tested}
+    write_json(folder / DONE, done)
+    return {**last, **done, "folder": str(folder)}
+
+
+def _end(last: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``done.json`` says of the last measurement."""
+    return {
+        "steps": last.get("step"),
+        "validation": last.get("success"),
+        "cpu_seconds": round(float(last.get("cpu", 0.0)), 1),
+        "success": None,
+        "score": None,
+    }
 
 
 def check_folder(folder: Path, run: Run, *, resume: bool) -> None:
@@ -347,8 +361,12 @@ def validate(policy: Any, batch: Any, *, masked: bool, recurrent: bool = False) 
 # ------------------------------------------------------------------ the end
 
 
-def test(folder: Path, run: Run, episodes: int, against: tuple[str, ...]) -> None:
-    """Evaluate the trained agent on test seeds; rows and report go to the run's folder."""
+def test(folder: Path, run: Run, episodes: int, against: tuple[str, ...]) -> dict[str, Any]:
+    """Evaluate the trained agent on test seeds; rows and report go to the run's folder.
+
+    Returns:
+        Its ``success`` and ``score``.
+    """
     from stratagym.baselines import report
     from stratagym.baselines.evaluate import evaluate
     from stratagym.baselines.learning import build
@@ -361,11 +379,14 @@ def test(folder: Path, run: Run, episodes: int, against: tuple[str, ...]) -> Non
     tested = EnvironmentSpec(spec.id, {**spec.options, **options})
     for name in ("results.jsonl", "report.md"):
         (folder / name).unlink(missing_ok=True)
+    name = str(folder)
     found = evaluate(
-        [tested], [str(folder), *against], episodes, TEST_SEED, folder,
+        [tested], [name, *against], episodes, TEST_SEED, folder,
         clock=settings.clock, knowledge=settings.knowledge, reward=settings.reward,
     )  # fmt: skip
-    report.write_report(found)
+    summary = report.write_report(found)
+    own = summary["environments"][tested.label]["agents"][name]
+    return {"success": own["success"]["mean"], "score": own["score"]["mean"]}
 
 
 def drop_checkpoints(folder: Path) -> None:

@@ -7,6 +7,7 @@ validation. The policy is that of ``maskable_ppo``, which may go on from it.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def clone(folder: Path, run: train.Run, progress: Progress | None) -> dict[str, 
     """
     settings = run.settings
     assert isinstance(settings, Cloning)
+    begun = time.process_time()
     batch = train.lanes_of(run, "train", 1)
     venv = build.make_venv(batch, settings, training=False)
     # Only the policy of this model is used.
@@ -87,7 +89,7 @@ def clone(folder: Path, run: train.Run, progress: Progress | None) -> dict[str, 
     _keep(folder / "final", about, policy, settings.epochs)
     seeing.close()
     venv.close()
-    return last
+    return {**last, "cpu": time.process_time() - begun}
 
 
 def _fill(folder: Path, about: Any, policy: Any, state: Any, numbers: Any, step: int) -> None:

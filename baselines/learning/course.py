@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,8 @@ class Course(BaseCallback):
         self._best = tuple(more.get("best", (-1.0, -np.inf)))
         self.last: dict[str, Any] = dict(more.get("last", {}))
         self._batch: Any = None
+        # CPU seconds of earlier parts; what a kill has lost is counted twice.
+        self._spent = float(more.get("cpu", 0.0)) - time.process_time()
 
     # -------------------------------------------------------------- SB3's hooks
 
@@ -144,6 +147,7 @@ class Course(BaseCallback):
             "next_save": self._next_save,
             "best": list(self._best),
             "last": self.last,
+            "cpu": self._cpu(),
         }
         checkpoint.save_run(
             self.folder / "checkpoints" / f"step-{steps:012d}",
@@ -152,6 +156,10 @@ class Course(BaseCallback):
             more,
         )
         train.drop_checkpoints(self.folder)
+
+    def _cpu(self) -> float:
+        """Return the CPU seconds that the run has taken so far."""
+        return self._spent + time.process_time()
 
     def finish(self) -> None:
         """Measure and keep the last state of the run."""
@@ -163,5 +171,6 @@ class Course(BaseCallback):
             self.folder / "final",
             lambda part: checkpoint.save_agent(part, {**self.about, "step": steps}, self.model.policy),
         )
+        self.last["cpu"] = self._cpu()
         if self._batch is not None:
             self._batch.close()
