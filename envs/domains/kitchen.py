@@ -82,7 +82,7 @@ def source(
 
 
 def evening(
-    seed: int, size: Size, layout: Layout = "solo", agents: int = 1, disturbances: bool = False
+    seed: int, size: str, layout: Layout = "solo", agents: int = 1, disturbances: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Draw one evening: the task and the scene.
 
@@ -248,7 +248,7 @@ def _cut(
     thing = f"{part} {number}"
     for k in range(1, strokes + 1):
         whole = thing
-        thing = name if k == strokes else f"{part} {number} after {k} strokes"
+        thing = name if k == strokes else f"{part} {number} cut {k}/{strokes}"
         plan.thing(thing, f"cut {part}" if k == strokes else part)
         end = {"success": {"thing": thing}, **_gone(thing)}
         lay_down = {"at": "board", "thing": "none", "hand": whole, "start": {"thing": whole, "hand": "none"}}

@@ -12,7 +12,7 @@ Under another vector other things are misplaced.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,7 +104,7 @@ class House:
 
 def morning(
     seed: int,
-    size: Size,
+    size: str,
     task_type: str = MIXED,
     preference: Preference | None = None,
     disturbances: bool = False,
@@ -169,7 +169,7 @@ def fixtures() -> dict[str, dict[str, Any]]:
     return found | {name: {"solid": True} for name in tidying.catalogue()["appliances"]}
 
 
-def house(seed: int, size: Size, task_type: str = MIXED) -> House:
+def house(seed: int, size: str, task_type: str = MIXED) -> House:
     """Draw a house, what lies in it, and the preference vector of the seed."""
     data = data_beside(__file__)
     numbers = data["sizes"][size]
@@ -183,11 +183,14 @@ def house(seed: int, size: Size, task_type: str = MIXED) -> House:
     surfaces = _surfaces(spots)
     room = {name: len(tops) for name, tops in surfaces.items()}
     preference = _preference(rng, errands, spare, room, numbers["lids"])
-    for thing in spare:
+    for k, thing in enumerate(spare):
         place = preference[thing.kind]
         if place in surfaces:
             _lay_on(rng, spots, surfaces[place], thing)
-    errands = _hide(rng, errands, preference, data["hidden"], numbers["lids"])
+        else:
+            spare[k] = replace(thing, inside=place)
+    taken = {thing.inside for thing in spare}
+    errands = _hide(rng, errands, preference, data["hidden"], numbers["lids"], taken)
     _scatter(rng, data["laid"], errands, spots, surfaces, cells, preference, doors)
     free = _standing(cells, spots)
     body = pick(rng, [cell for cell in free if cell not in doors], 1)[0]
@@ -305,14 +308,22 @@ def _preference(
     while True:
         preference = tidying.draw_preference(rng)
         asked = [preference[thing.kind] for errand in errands for thing in tidying.placed(errand)]
-        load = asked + [preference[thing.kind] for thing in spare]
+        lying = [preference[thing.kind] for thing in spare]
+        load = asked + lying
         fits = all(load.count(name) <= tops for name, tops in room.items())
+        # A lid hides one object at most.
+        fits = fits and all(lying.count(name) <= 1 for name in lying if tidying.has_lid(name))
         if fits and len(set(filter(tidying.has_lid, asked))) <= lids:
             return preference
 
 
 def _hide(
-    rng: np.random.Generator, errands: Sequence[Errand], preference: Preference, percent: int, lids: int
+    rng: np.random.Generator,
+    errands: Sequence[Errand],
+    preference: Preference,
+    percent: int,
+    lids: int,
+    taken: Collection[str | None],
 ) -> list[Errand]:
     """Put some objects into receptacles with lids where nothing of their kind belongs, one in each."""
     catalogue = tidying.catalogue()
@@ -321,7 +332,7 @@ def _hide(
     found = []
     for errand in errands:
         fits = catalogue["kinds"][errand.thing.kind]["fits"]
-        able = [k for k in empty if k not in fits and (k in opened or len(opened) < lids)]
+        able = [k for k in empty if k not in (*fits, *taken) and (k in opened or len(opened) < lids)]
         if able and rng.integers(100) < percent:
             place = pick(rng, able, 1)[0]
             empty.remove(place)
