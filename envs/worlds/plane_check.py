@@ -91,6 +91,8 @@ def _check_obstacles(spec: PlaneSpec) -> None:
 
 def _check_spots(spec: PlaneSpec) -> None:
     widest = max(body.radius for body in spec.bodies)
+    swings = spec.cable is not None and any(rule.by == "perturb" for rule in spec.rules.values())
+    aside = spec.cable.grip if spec.cable is not None and swings else 0.0
     for name in spec.sites:
         if name in spec.clips:
             raise TaskError("a site and a clip have one name", f"clips.{name}", "rename one of them")
@@ -103,8 +105,15 @@ def _check_spots(spec: PlaneSpec) -> None:
         for other, o in spec.obstacles.items():
             steps = [k / 16 for k in range(17)]
             points = [(gate[0] + (out[0] - gate[0]) * t, gate[1] + (out[1] - gate[1]) * t) for t in steps]
-            if not o.absent and min(distance_to(o, p) for p in points) < widest:
+            gap = min(distance_to(o, p) for p in points)
+            if not o.absent and gap < widest:
                 raise TaskError(f"obstacle {quote(other)} stands in its lane", path, "move one of them")
+            if not o.absent and gap < widest + aside:
+                raise TaskError(
+                    f"obstacle {quote(other)} leaves no room to loosen a cable that is stuck there",
+                    path,
+                    f"keep {widest + aside:g} from its lane and channel",
+                )
 
 
 def _check_cable(spec: PlaneSpec) -> None:
