@@ -272,7 +272,11 @@ class _Plan:
                         False, f"no free {self._fixtures(rule.at)} for {self._things(rule.thing)}"
                     )
                 if self._hand in rule.thing:
-                    return self._carry(way, f"puts down {self._things(rule.thing)}")
+                    leg = self._carry(way, f"puts down {self._things(rule.thing)}")
+                    if rule.hand is None or NOTHING in rule.hand:
+                        return leg
+                    other = self._fetch(rule.hand, way)  # what is asked for in hand comes after that
+                    return replace(leg, ticks=leg.ticks + other.ticks) if isinstance(other, Leg) else other
                 return self._take_in_hand(rule.thing, way)
             occupied = open_sites & m.things(view.portable)
             way = self._way(occupied, None)
