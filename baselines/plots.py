@@ -104,7 +104,14 @@ def learning_curves(folders: Sequence[Path], path: Path) -> None:
     styles = style_of([m for methods in curves.values() for m in methods])
     figure, panels = _grid(len(curves))
     for panel, (label, methods) in zip(panels, curves.items(), strict=True):
+        ends = [int(steps[-1]) for m, runs in methods.items() if m != "bc" for steps, _ in runs]
+        widest = max(ends, default=0)
         for method, runs in sorted(methods.items()):
+            if method == "bc" and widest:
+                # It takes no steps: what it reaches is a level.
+                level = float(np.mean([success[-1] for _, success in runs]))
+                panel.plot([0, widest], [level, level], label=method, **styles[method])
+                continue
             last = min(int(steps[-1]) for steps, _ in runs)
             grid = np.linspace(0, last, 60)
             lines = np.array([np.interp(grid, steps, success) for steps, success in runs])
@@ -115,7 +122,7 @@ def learning_curves(folders: Sequence[Path], path: Path) -> None:
                 )
         panel.set_title(label.removeprefix("stratagym/"), fontsize=9)
         panel.set_ylim(-0.02, 1.02)
-        panel.set_xlabel("steps (bc: epochs)" if "bc" in methods else "steps", fontsize=8)
+        panel.set_xlabel("steps" if widest else "epochs", fontsize=8)
         panel.set_ylabel("validation success", fontsize=8)
         panel.tick_params(labelsize=7)
         panel.grid(alpha=0.25)

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import shutil
+import zipfile
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -181,7 +182,7 @@ def load_run(folder: Path, model: BaseAlgorithm) -> dict[str, Any]:
         with np.load(folder / ARRAYS, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         _restore(model, numbers, arrays, policy, tensors)
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(f"{folder}: does not fit this run ({one_line(error)})") from error
     more: dict[str, Any] = numbers["more"]
     return more

@@ -125,7 +125,7 @@ def _demonstrations(folder: Path, run: train.Run, settings: Cloning) -> Demonstr
     teacher = load_agent(settings.teacher)
     train.open_folder(folder, run)
     env = EnvironmentSpec(run.spec.id, build.options_for(run.spec, settings, "train"), run.spec.label).make()
-    seeds = range(run.seed, run.seed + settings.episodes)
+    seeds = range(run.seed * settings.episodes, (run.seed + 1) * settings.episodes)
     demos = demonstrations.collect(env, teacher, seeds)
     demonstrations.save(path, demos)
     env.close()

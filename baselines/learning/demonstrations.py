@@ -7,6 +7,7 @@ among them) and the file they are kept in: an ``.npz`` of arrays, without object
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +160,7 @@ def load(path: str | Path) -> Demonstrations:
                 )
             shown = {n.removeprefix("shown/"): file[n] for n in file.files if n.startswith("shown/")}
             return Demonstrations(shown, file["masks"], file["actions"], file["episodes"], file["success"])
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: no demonstrations that can be read ({one_line(error)})") from error
 
 

@@ -1,0 +1,223 @@
+"""A run: what it leaves, how it goes on after a kill, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from stratagym.baselines import train
+from stratagym.baselines.evaluate import evaluate
+from stratagym.baselines.learning import checkpoint, demonstrations, trained
+from stratagym.baselines.suites import InputError, parse_environment
+from training_settings import ENV, SETTINGS, SHORT
+
+
+def weights_of(folder: Path) -> dict[str, Any]:
+    """Return the weights that a run ended with."""
+    found: dict[str, Any] = checkpoint.load_tensors(folder / "final" / checkpoint.POLICY)
+    return found
+
+
+def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Return whether two sets of weights are equal, bit for bit."""
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.parametrize("method", SETTINGS)
+def test_a_run_that_stops_goes_on_as_if_it_had_not(method: str, tmp_path: Path) -> None:
+    """Stopped half-way and resumed, a run ends with the weights and rows of one that was not."""
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    changes = SETTINGS[method]
+    train.train(method, ENV, whole, changes=changes, test_episodes=0)
+
+    class Stop(Exception):
+        pass
+
+    calls = 0
+
+    def stop(done: int, total: int, row: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if done > total * 0.6:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train.train(method, ENV, broken, changes=changes, test_episodes=0, progress=stop)
+    assert calls
+    assert list((broken / "checkpoints").glob("step-*"))
+    assert not (broken / "final").exists()
+    train.train(method, ENV, broken, changes=changes, test_episodes=0, resume=True)
+    assert same(weights_of(whole), weights_of(broken))
+    assert (whole / train.ROWS).read_text() == (broken / train.ROWS).read_text()
+
+
+def test_seeds_make_runs_differ(tmp_path: Path) -> None:
+    """The same seed trains the same weights, another seed others."""
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train.train("maskable_ppo", ENV, tmp_path / name, seed=seed, changes=SHORT, test_episodes=0)
+    a, b, c = (weights_of(tmp_path / name) for name in "abc")
+    assert same(a, b)
+    assert not same(a, c)
+
+
+def test_what_a_run_leaves(tmp_path: Path) -> None:
+    """A run leaves an agent that the evaluation loads by its path, its rows and its report."""
+    folder = tmp_path / "run"
+    said = train.train("maskable_ppo", ENV, folder, changes=SHORT, test_episodes=6)
+    assert said["folder"] == str(folder)
+    rows = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    assert {row["agent"] for row in rows} == {str(folder), "random"}
+    assert len(rows) == 12
+    assert (folder / "report.md").is_file()
+    done = json.loads((folder / train.DONE).read_text())
+    assert done["success"] == pytest.approx(
+        np.mean([r["success"] for r in rows if r["agent"] == str(folder)])
+    )
+    assert any((folder / "tensorboard").iterdir())
+    again = evaluate([f"{ENV},split=test"], [str(folder)], 6)
+    mine = [r for r in again.rows if r["agent"] == str(folder)]
+    assert [r["time"] for r in mine] == [r["time"] for r in rows if r["agent"] == str(folder)]
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    """A folder in use, another run, a wrong environment or start are refused, and leave nothing behind."""
+    folder = tmp_path / "run"
+    train.train("ppo", ENV, folder, changes=SHORT, test_episodes=0)
+    for kwargs, words in (
+        ({"resume": False}, "holds a run already"),
+        ({"resume": True, "seed": 4}, "this run has seed=0, not 4"),
+        ({"resume": True, "changes": {**SHORT, "gamma": 0.5}}, "this run has gamma=0.99, not 0.5"),
+    ):
+        with pytest.raises(InputError, match=words):
+            train.train("ppo", ENV, folder, **{"changes": SHORT, "test_episodes": 0, **kwargs})  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="this run has method='ppo'"):
+        train.train("maskable_ppo", ENV, folder, changes=SHORT, resume=True)
+    fresh = tmp_path / "fresh"
+    for env, changes, words in (
+        ("stratagym/Cookin-v0", {}, "did you mean stratagym/Cooking-v0"),
+        ("stratagym/Cooking-v0:size=tiny", {}, "'tiny' is not one of"),
+        (ENV, {"view": "graph"}, "needs a policy over masks"),
+        (ENV, {"batch_size": 100}, "does not divide"),
+    ):
+        with pytest.raises(InputError, match=words):
+            train.train("ppo", env, fresh, changes={**SHORT, **changes}, test_episodes=0)
+        assert not fresh.exists()
+    with pytest.raises(InputError, match="no trained agent there"):
+        train.train("ppo", ENV, fresh, changes=SHORT, start=str(tmp_path / "nothing"), test_episodes=0)
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
+    """A pickle that would run code where weights are expected is refused, and nothing runs."""
+    folder = tmp_path / "run"
+    train.train("ppo", ENV, folder, changes=SHORT, test_episodes=0)
+    marker = tmp_path / "ran"
+
+    class Evil:
+        def __reduce__(self) -> Any:
+            return os.mkdir, (str(marker),)
+
+    torch.save({"x": Evil()}, folder / "best" / checkpoint.POLICY)
+    with pytest.raises(InputError, match="safely"):
+        trained.load(folder)
+    assert not marker.exists()
+    (folder / "best" / checkpoint.AGENT).write_text("{}")
+    with pytest.raises(InputError, match="lacks version"):
+        trained.load(folder)
+
+
+def test_cloning_learns_what_it_is_shown(tmp_path: Path) -> None:
+    """A clone agrees with its teacher on most steps, more than at first; PPO may start from it."""
+    folder = tmp_path / "clone"
+    changes = {"teacher": "critical_path", "episodes": 12, "epochs": 30, "eval_episodes": 8}
+    said = train.train("bc", ENV, folder, changes=changes, test_episodes=0)
+    assert said["agreement"] > 0.75
+    on = tmp_path / "on"
+    train.train("maskable_ppo", ENV, on, changes={**SHORT, "net": [256, 256], "total_steps": 128},
+                start=str(folder), test_episodes=0)  # fmt: skip
+    first = json.loads((on / train.ROWS).read_text().splitlines()[0])
+    fresh = tmp_path / "fresh"
+    train.train(
+        "maskable_ppo", ENV, fresh, changes={**SHORT, "net": [256, 256], "total_steps": 128}, test_episodes=0
+    )
+    assert first["return"] > json.loads((fresh / train.ROWS).read_text().splitlines()[0])["return"]
+
+
+def test_demonstrations_survive_a_file(tmp_path: Path) -> None:
+    """Demonstrations come back as they were; each action was allowed; a damaged file is refused."""
+    from stratagym.agents.zoo import make_agent
+
+    env = parse_environment(ENV).make()
+    demos = demonstrations.collect(env, make_agent("greedy"), range(3))
+    path = tmp_path / "demos.npz"
+    demonstrations.save(path, demos)
+    again = demonstrations.load(path)
+    assert np.array_equal(again.actions, demos.actions)
+    assert all(np.array_equal(again.shown[key], demos.shown[key]) for key in demos.shown)
+    assert demos.masks[np.arange(len(demos)), demos.actions[:, 0]].all()
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match="no demonstrations that can be read"):
+        demonstrations.load(path)
+
+
+def test_a_folder_of_tasks_is_an_environment(tmp_path: Path) -> None:
+    """A folder of task files is a training set; another one is held out."""
+    for folder, longest in (("some", 3), ("others", 4)):
+        (tmp_path / folder).mkdir()
+        for k in range(1, longest):
+            subtasks = f"{{a: {{duration: {k}}}, b: {{needs: a}}, c: {{duration: 2, attended: 0}}}}"
+            text = f"subtasks: {subtasks}\ngoal: b & c\n"
+            (tmp_path / folder / f"{k}.yaml").write_text(text)
+    run = tmp_path / "run"
+    train.train("maskable_ppo", str(tmp_path / "some"), run, changes={**SHORT, "total_steps": 256},
+                held_out=str(tmp_path / "others"), test_episodes=6)  # fmt: skip
+    rows = [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
+    assert {row["env"] for row in rows} == {str(tmp_path / "others")}
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="no task file there"):
+        train.train("ppo", str(tmp_path / "none"), tmp_path / "x", changes=SHORT)
+
+
+RUN = """
+import sys
+from stratagym.baselines import train
+train.train("maskable_ppo", {env!r}, sys.argv[1], changes={changes!r}, test_episodes=4, resume=True)
+"""
+
+
+@pytest.mark.slow
+def test_twenty_kills(tmp_path: Path) -> None:
+    """Killed twenty times at random moments, a run ends with the weights and rows of one that was not."""
+    changes = {**SHORT, "total_steps": 16384, "save_every": 512}
+    program = RUN.format(env=ENV, changes=changes)
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "whole")], check=True)
+    whole = time.monotonic() - began
+    rng = np.random.default_rng(0)
+    kills = 0
+    while True:
+        process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "broken")])
+        try:
+            process.wait(rng.uniform(0.2, 0.7) * whole if kills < 20 else None)
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            kills += 1
+            continue
+        assert process.returncode == 0
+        if kills >= 20 or (tmp_path / "broken" / train.DONE).is_file():
+            break
+    assert kills >= 5
+    assert same(weights_of(tmp_path / "whole"), weights_of(tmp_path / "broken"))
+    for name in (train.ROWS, "results.jsonl"):
+        mine, its = ((tmp_path / run / name).read_text() for run in ("whole", "broken"))
+        assert mine.count("\n") == its.count("\n")
