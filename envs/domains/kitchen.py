@@ -7,7 +7,7 @@ cooks together, puts it on, takes it off onto a plate and serves it through the 
 
 What is on the stove needs a hand for the first tick only, and burns when it is left. In the
 graph that is a maximal lag from cooking to plating: once it is exceeded, cooking is undone, and
-in the pot there is ``burnt food``. A pot or pan is an item that cooking consumes and plating
+what is in the pot is burnt. A pot or pan is an item that cooking consumes and plating
 produces, so one that holds burnt food is missing until that is in the bin (a subtask that can
 be started only then). Fetching, cutting and mixing stay done, but may be repeated, and must be:
 the rules of the scene ask for the thing in hand, and that is gone.
@@ -36,7 +36,10 @@ CREWS: Mapping[Layout, tuple[int, ...]] = {"solo": (1,), "team": (2, 3), "forced
 PREP, STOVE = "prep", "stove"
 """Skills of the cooks on the two sides of the counter."""
 
-BURNT, PLATE = "burnt food", "plate"
+BURNT = "burnt food"
+"""What burnt food of every kind looks like."""
+
+PLATE = "plate"
 
 
 def source(
@@ -101,7 +104,6 @@ def evening(
     numbers = data["sizes"][size]
     rng = generator(seed, 0x41C4)
     plan = WorkPlan()
-    plan.thing(BURNT, BURNT)
     plan.thing(PLATE, PLATE)
     orders = _orders(rng, data["recipes"], numbers)
     for number, dish in enumerate(orders, 1):
@@ -144,11 +146,18 @@ def evening(
 
 
 def _orders(rng: np.random.Generator, recipes: Mapping[str, Any], numbers: Mapping[str, Any]) -> list[str]:
-    """Draw the dishes that are ordered, as many as there is room for."""
-    left, orders = numbers["subtasks"], []
+    """Draw the dishes that are ordered, as many as there is room for.
+
+    No two of them take the same ingredient: what comes out of a crate is for one order only.
+    """
+    left = numbers["subtasks"]
+    orders: list[str] = []
+    taken: set[str] = set()
     for dish in pick(rng, list(recipes), len(recipes)):
-        if len(orders) < numbers["orders"] and subtasks_of(recipes[dish]) <= left:
+        parts = ingredients_of(recipes[dish])
+        if len(orders) < numbers["orders"] and subtasks_of(recipes[dish]) <= left and taken.isdisjoint(parts):
             orders.append(dish)
+            taken.update(parts)
             left -= subtasks_of(recipes[dish])
     return orders
 
@@ -315,6 +324,7 @@ def _cook(
     """
     on = plan.thing(f"cooking {made} {number}", f"cooking {made}", carry=False)
     ready = plan.thing(f"{made} {number}", made, carry=False)
+    burnt = plan.thing(f"burnt {made} {number}", BURNT)
     plan.add(
         name,
         [
@@ -324,7 +334,7 @@ def _cook(
                 "hand": raw,
                 "start": {"thing": on, "hand": "none"},
                 "success": {"thing": ready},
-                **_gone(ready, BURNT),
+                **_gone(ready, burnt),
             }
         ],
         after=steps[-1:],
@@ -333,7 +343,7 @@ def _cook(
         consumes={f"free {station}": 1},
         **fields,
     )
-    scrap = {"at": "bin", "hand": BURNT, "start": {"hand": "none"}}
+    scrap = {"at": "bin", "hand": burnt, "start": {"hand": "none"}}
     plan.add(
         f"bin {made} {number}",
         [scrap],

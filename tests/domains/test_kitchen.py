@@ -57,6 +57,14 @@ def test_disturbances_change_neither_the_orders_nor_the_kitchen() -> None:
         assert {kind for event in stirred["events"] for kind in event} == {"at", "undo", "agent", "down"}
 
 
+def test_no_two_orders_of_an_evening_take_the_same_ingredient() -> None:
+    """What comes out of a crate is for one order only, so an attempt there never means another's."""
+    for seed in range(40):
+        _, scene = kitchen.evening(seed, "large")
+        crates = [rules[0]["at"] for name, rules in scene["rules"].items() if name.startswith("fetch ")]
+        assert len(crates) == len(set(crates))
+
+
 def test_cooks_of_the_forced_layout_need_each_other() -> None:
     """Crates and boards are on one side, stoves, plates and the hatch on the other; each task has passing."""
     for seed in range(5):
@@ -142,9 +150,9 @@ def test_what_is_left_on_the_stove_burns_and_is_made_anew() -> None:
     for _ in range(fields["fry egg 1"]["duration"] + keeps - 1):
         player.step("wait")
     while status(env, "fry egg 1") == "done":
-        assert "burnt food" not in things(env)
+        assert "burnt egg 1" not in things(env)
         player.step("wait")
-    assert "burnt food" in things(env)
+    assert "burnt egg 1" in things(env)
     assert status(env, "bin egg 1") == "eligible"
     assert env.unwrapped.observation().task.stock["free pan"] == 0
     player.agent.reset(0)
@@ -159,7 +167,7 @@ def test_what_is_taken_off_in_time_is_made_once() -> None:
     env = kitchen_with("fry egg 1")
     player = Player(env)
     while not player.over:
-        assert "burnt food" not in things(env)
+        assert "burnt egg 1" not in things(env)
         player.step()
     assert [player.starts.count(name) for name in ("fetch raw egg 1", "fry egg 1", "bin egg 1")] == [1, 1, 0]
 
