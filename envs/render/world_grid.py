@@ -183,7 +183,7 @@ def _names(canvas: Canvas, shown: Camera, view: GridView) -> None:
                 continue
             left, top = shown.at(x, y)
             below = (left + cell / 2, top + cell - text_height(TINY) / 2)
-            if not plates.place(canvas, names[code], [below], WHITE, round(cell * 1.7)):
+            if not plates.place(canvas, names[code], [below], WHITE, round(cell * 2.3)):
                 plates.place(canvas, _short(names[code], cell - 10), [below])
 
 

@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from stratagym.envs.render.palette import (
     Colour,
     mix,
 )
-from stratagym.envs.render.things import icon, look_of, table, thing
+from stratagym.envs.render.things import BASE, icon, look_of, seems, table, thing
 from stratagym.envs.worlds.view import UNKNOWN, PlacesView, ReceptacleView
 
 GAP = 26
@@ -43,6 +44,7 @@ PLAIN = (170, 72)
 """Most pixels of a card where there is nothing to show but who is there."""
 
 LAND: Colour = (232, 238, 226)
+DISTRICT: Colour = (218, 228, 208)
 WAY: Colour = (142, 150, 138)
 MOST_WAYS = 3
 """Ways drawn from each location at least (the shortest); longer ones are left out where there are many."""
@@ -80,16 +82,22 @@ def places_canvas(
     """
     full = view if truth is None else truth
     canvas = Canvas(width, height, LAND)
-    cards = _cards(
-        full.spots or None, _ticks(full), len(full.locations), width, height, bool(full.receptacles)
+    ticks = _ticks(full)
+    cards, districts = _layout(
+        full.spots or None, ticks, full.locations, width, height, bool(full.receptacles)
     )
+    for district in districts:
+        frame = district.frame
+        canvas.box(frame.x, frame.y, frame.w, frame.h, DISTRICT, mix(DISTRICT, INK, 0.3), radius=10)
+        canvas.text(frame.x + 10, frame.y + 11, district.name, SMALL, INK, "w", frame.w - 20)
     plates = Plates(width, height, [(c.x, c.y, c.x + c.w, c.y + c.h) for c in cards])
     _ways(canvas, full, cards, plates)
     _lines(canvas, facts, full, cards, plates)
     for way in full.ways.values():
         canvas.dashed_stroke([cards[way.origin].middle, cards[way.target].middle], ORANGE, 6, 12, 7)
+    size = _common_size(full, cards)
     for place, card in enumerate(cards):
-        _card(canvas, facts, view, full, place, card)
+        _card(canvas, facts, view, full, place, card, size)
     _travellers(canvas, full, cards)
     return canvas
 
@@ -99,46 +107,121 @@ def _ticks(view: PlacesView) -> tuple[tuple[int, ...], ...]:
     return tuple(map(tuple, view.travel.tolist()))
 
 
+@dataclass(frozen=True, slots=True)
+class District:
+    """Locations between which one can walk, where not all of them are so joined."""
+
+    name: str
+    frame: Card
+
+
 @functools.lru_cache(maxsize=64)
-def _cards(
+def _layout(
     spots: tuple[Point, ...] | None,
     ticks: tuple[tuple[int, ...], ...],
-    count: int,
+    names: tuple[str, ...],
     width: int,
     height: int,
     rich: bool,
-) -> tuple[Card, ...]:
-    """Return where the locations are drawn: in columns from west to east, each from north to south.
+) -> tuple[tuple[Card, ...], tuple[District, ...]]:
+    """Return where the locations are drawn, and the frames of the districts if there are several."""
+    count = len(names)
+    if count == 0:
+        return (), ()
+    points = np.array(spots if spots is not None else scaled(ticks), np.float64).reshape(count, 2)
+    groups = joined(ticks)
+    if len(groups) == 1 or len(groups) == count:
+        whole = _cards(points, range(count), Card(0, 0, width, height), rich, "")
+        return tuple(whole[k] for k in range(count)), ()
+    centres = [points[list(group)].mean(axis=0) for group in groups]
+    columns = max(1, min(len(groups), round(math.sqrt(len(groups) * width / height * 0.8))))
+    cards: dict[int, Card] = {}
+    districts = []
+    left = 4
+    for c, column in enumerate(_columns([(float(x), float(y)) for x, y in centres], columns)):
+        w = (width - 4) * (c + 1) // columns + 4 - left
+        # A district is the higher the more rows of cards it has.
+        shares = [1 + 2 * -(-len(groups[g]) // (2 if w >= 270 else 1)) for g in column]
+        for k, g in enumerate(column):
+            top = 4 + (height - 4) * sum(shares[:k]) // sum(shares)
+            below = 4 + (height - 4) * sum(shares[: k + 1]) // sum(shares)
+            title = _shared([names[i] for i in groups[g]])
+            frame = Card(left, top, w - 6, below - top - 6)
+            districts.append(District(title, frame))
+            inner = Card(left + 3, top + 20, w - 12, frame.h - 22)
+            cards |= _cards(points, groups[g], inner, rich, title)
+        left += w
+    return tuple(cards[k] for k in range(count)), tuple(districts)
+
+
+@functools.lru_cache(maxsize=64)
+def joined(ticks: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    """Return the groups of locations between which there are ways, by their first member."""
+    left = list(range(len(ticks)))
+    groups = []
+    while left:
+        group, fringe = {left[0]}, [left[0]]
+        while fringe:
+            a = fringe.pop()
+            more = [b for b in left if b not in group and (ticks[a][b] >= 0 or ticks[b][a] >= 0)]
+            group |= set(more)
+            fringe += more
+        groups.append(tuple(sorted(group)))
+        left = [k for k in left if k not in group]
+    return tuple(groups)
+
+
+def _shared(names: Sequence[str]) -> str:
+    """Return the words with which all of several names begin; of one name all but the last."""
+    split = [name.split()[:-1] for name in names]
+    shared = []
+    for words in zip(*split, strict=False):
+        if len(set(words)) > 1:
+            break
+        shared.append(words[0])
+    return " ".join(shared)
+
+
+def _columns(points: Sequence[Point], columns: int) -> list[list[int]]:
+    """Return points by number in columns from west to east, each from north to south."""
+    by_x = sorted(range(len(points)), key=lambda k: (points[k], k))
+    out, begin = [], 0
+    for c in range(columns):
+        share = (len(points) - begin + columns - c - 1) // (columns - c)
+        out.append(sorted(by_x[begin : begin + share], key=lambda k: (points[k][1], k)))
+        begin += share
+    return out
+
+
+def _cards(
+    points: np.ndarray[Any, np.dtype[np.float64]], members: Sequence[int], area: Card, rich: bool, title: str
+) -> dict[int, Card]:
+    """Return where some locations are drawn within an area, in columns.
 
     Within its column a card lies as near to its true place as the others let it.
     """
-    if count == 0:
-        return ()
-    points = np.array(spots if spots is not None else scaled(ticks), np.float64).reshape(count, 2)
-    low, high = points.min(axis=0), points.max(axis=0)
-    points = (points - low) / np.where(high > low, high - low, 1.0)
-    columns = max(1, min(count, round(math.sqrt(count * width / height * 0.75))))
-    while columns > 1 and width / columns < 96:
+    own = points[list(members)]
+    low, high = own.min(axis=0), own.max(axis=0)
+    own = (own - low) / np.where(high > low, high - low, 1.0)
+    count = len(members)
+    columns = max(1, min(count, round(math.sqrt(count * area.w / area.h * 0.75))))
+    while columns > 1 and area.w / columns < (124 if title else 96):
         columns -= 1
     rows = -(-count // columns)
     most = (WIDEST, HIGHEST) if rich else PLAIN
-    w, h = min(most[0], width // columns - GAP), min(most[1], height // rows - GAP)
-    by_x = sorted(range(count), key=lambda k: (points[k, 0], points[k, 1], k))
+    gap = 18 if title else GAP
+    w = min(most[0], area.w // columns - gap)
+    h = min(most[1], area.h // rows - (12 if title else GAP))
     cards: dict[int, Card] = {}
-    begin = 0
-    for c in range(columns):
-        share = (count - begin + columns - c - 1) // (columns - c)
-        column = sorted(by_x[begin : begin + share], key=lambda k: (points[k, 1], k))
-        begin += share
-        tops = _apart(
-            [float(points[k, 1]) * (height - h - 12) + 6 for k in column], h + GAP * 0.8, height - h - 6
-        )
+    for c, column in enumerate(_columns([(float(x), float(y)) for x, y in own], columns)):
+        wanted = [float(own[k, 1]) * (area.h - h - 8) + 4 for k in column]
+        tops = _apart(wanted, h + gap * 0.8, area.h - h - 4)
         for k, top in zip(column, tops, strict=True):
-            spare = width / columns - w - 8
-            sway = (float(points[k, 0]) * columns - c - 0.5) * spare
-            x = width * (c + 0.5) / columns + min(max(sway, -spare / 2), spare / 2)
-            cards[k] = Card(round(x - w / 2), round(top), w, h)
-    return tuple(cards[k] for k in range(count))
+            spare = max(0.0, area.w / columns - w - 8)
+            sway = (float(own[k, 0]) * columns - c - 0.5) * spare
+            x = area.w * (c + 0.5) / columns + min(max(sway, -spare / 2), spare / 2)
+            cards[members[k]] = Card(round(area.x + x - w / 2), round(area.y + top), w, h)
+    return cards
 
 
 def _apart(tops: list[float], step: float, last: float) -> list[float]:
@@ -150,8 +233,8 @@ def _apart(tops: list[float], step: float, last: float) -> list[float]:
     out[-1] -= over
     for k in range(len(out) - 2, -1, -1):
         out[k] = min(out[k], out[k + 1] - step)
-    if out[0] < 6:  # too little room for all gaps: share out what there is
-        out = [6 + (last - 6) * k / max(1, len(out) - 1) for k in range(len(out))]
+    if out[0] < 2:  # too little room for all gaps: share out what there is
+        out = [2 + (last - 2) * k / max(1, len(out) - 1) for k in range(len(out))]
     return out
 
 
@@ -255,35 +338,94 @@ def is_open(view: PlacesView, place: int) -> bool:
     return place not in view.locked and view.opens(place, view.time) == view.time
 
 
-def _card(canvas: Canvas, facts: Facts, view: PlacesView, full: PlacesView, place: int, card: Card) -> None:
+def _card(
+    canvas: Canvas,
+    facts: Facts,
+    view: PlacesView,
+    full: PlacesView,
+    place: int,
+    card: Card,
+    size: int,
+) -> None:
     """Draw one location."""
     open_now = is_open(full, place)
     here = [b for b, body in enumerate(full.bodies) if body.at == place and b not in full.ways]
     canvas.box(card.x + 2, card.y + 3, card.w, card.h, mix(LAND, INK, 0.16), radius=8)
-    edge = INK if here else MUTED
     paper = WHITE if open_now else (236, 236, 238)
-    canvas.box(card.x, card.y, card.w, card.h, paper, edge, radius=8, thick=2 if here else 1)
+    canvas.box(
+        card.x, card.y, card.w, card.h, paper, INK if here else MUTED, radius=8, thick=2 if here else 1
+    )
     name = full.locations[place]
     kind = full.kinds[place] if full.kinds and full.kinds[place] else name
-    x, y = card.x + 6, card.y + 5
-    size = 30 if card.h >= 64 else 22
-    right = card.x + card.w - 6
-    canvas.paste(thing(name if look_of(kind).icon is None else kind, size), x, y)
-    canvas.text(x + size + 5, y + 8, name, SMALL, INK, "w", int(right - x - size - 5))
+    flat = card.h < FLAT
+    x, y = card.x + 6, card.y + 4
+    badge = 30 if card.h >= 40 else max(14, card.h - 8)
+    canvas.paste(thing(name if look_of(kind).icon is None else kind, badge), x, y)
+    left, right = x + badge + 5, card.x + card.w - 6
+    busy = [i for i in full.busy.get(place, ()) if 0 <= i < len(facts.shares)]
+    if flat and here:
+        right -= 25 * len(here)
+        _present(canvas, facts, full, here, (), (right, card.y + card.h / 2 - 14, 25 * len(here) + 8))
+    own = _own_name(name, full, place)
+    canvas.text(left, y + 8, own, SMALL, INK, "w", int(right - left))
     choices, colour = _hours(full, place, open_now)
-    if choices and size == 30:
-        room = int(right - x - size - 5)
+    room = int(right - left)
+    if flat and busy and card.h >= 38:
+        _present(canvas, facts, full, (), busy, (left - 1, y + 8, room + 1))
+    elif choices and card.h >= 38:
         words = next((c for c in choices if text_width(c, TINY) <= room), choices[-1])
-        canvas.text(x + size + 5, y + 22, words, TINY, colour, "w", room)
+        canvas.text(left, y + 23, words, TINY, colour, "w", room)
     elif choices:
-        right -= 12
-        canvas.disc(right + 6, y + 8, 5, colour, INK)
-    top = y + size + 4
-    sites = [(k, r) for k, r in enumerate(full.receptacles) if r.place == place]
+        room -= text_width(own, SMALL) + 6
+        words = next((c for c in choices if text_width(c, TINY) <= room), "")
+        canvas.text(right, y + 9, words, TINY, colour, "e")
+    if flat:
+        return
+    top, width = y + badge + 4, card.x + card.w - 6 - x
+    sites = _shown_sites(full, place)
     seen = {k for k, r in sites if view is full or view.receptacles[k].things is not None}
-    bottom = card.y + card.h - 6 - (28 if here or full.busy.get(place) else 0)
-    _receptacles(canvas, facts, full, sites, seen, (x, top, right - x, bottom - top))
-    _present(canvas, facts, full, place, here, (x, card.y + card.h - 31, right - x))
+    bottom = card.y + card.h - 6 - _FOOT
+    _receptacles(canvas, facts, full, sites, seen, (x, top, width, bottom - top), size)
+    _present(canvas, facts, full, here, busy, (x, card.y + card.h - 31, width))
+
+
+FLAT = 66
+"""A card lower than this has its bodies at the right instead of below."""
+
+_FOOT = 28
+"""Pixels at the lower edge of a card for who is there and what runs."""
+
+
+def _own_name(name: str, view: PlacesView, place: int) -> str:
+    """Return a location's name without what its whole district is called."""
+    for group in joined(_ticks(view)):
+        if place in group and len(group) < len(view.locations):
+            return name.removeprefix(_shared([view.locations[k] for k in group])).strip() or name
+    return name
+
+
+def _shown_sites(view: PlacesView, place: int) -> list[tuple[int, ReceptacleView]]:
+    """Return the receptacles of a location that are drawn: a bare floor is not."""
+    sites = [(k, r) for k, r in enumerate(view.receptacles) if r.place == place]
+    return [(k, r) for k, r in sites if r.things or r.run is not None or not _is_floor(view, r)]
+
+
+def _is_floor(view: PlacesView, site: ReceptacleView) -> bool:
+    return site.fixture > UNKNOWN and look_of(view.fixture_looks[site.fixture]).icon == BASE
+
+
+def _common_size(view: PlacesView, cards: Sequence[Card]) -> int:
+    """Return the size of receptacles that fits into every card."""
+    for size in SIZES:
+        if all(
+            _rows(view, _shown_sites(view, place), size, card.w - 12) * (size + 5) <= card.h - 44 - _FOOT
+            for place, card in enumerate(cards)
+        ):
+            return size
+    return SIZES[-1]
+
+
+SIZES = (48, 40, 34, 28, 24, 20, 17, 14)
 
 
 def _hours(view: PlacesView, place: int, open_now: bool) -> tuple[tuple[str, ...], Colour]:
@@ -310,15 +452,13 @@ def _receptacles(
     sites: Sequence[tuple[int, ReceptacleView]],
     seen: set[int],
     place: tuple[float, float, float, float],
+    size: int,
 ) -> None:
-    """Draw the receptacles of a location with what is in them, as large as fits."""
+    """Draw the receptacles of a location with what is in them."""
     x, y, w, h = place
-    if not sites or h < 14:
-        return
-    size = next((s for s in (56, 48, 40, 34, 28, 22, 18, 15) if _rows(sites, s, w) * (s + 5) <= h), 13)
     left, top = x, y
     for k, site in sites:
-        wide = _site_width(site, size)
+        wide = _site_width(view, site, size)
         if left + wide > x + w + 1 and left > x:
             left, top = x, top + size + 5
         if top + size > y + h + 2:
@@ -333,15 +473,18 @@ def _small(size: int) -> int:
     return max(12, round(size * 0.66))
 
 
-def _site_width(site: ReceptacleView, size: int) -> float:
-    inside = min(4, len(site.things or ()))
-    return size + inside * (_small(size) + 1) + 7
+MOST_INSIDE = 4
 
 
-def _rows(sites: Sequence[tuple[int, ReceptacleView]], size: int, width: float) -> int:
+def _site_width(view: PlacesView, site: ReceptacleView, size: int) -> float:
+    inside = min(MOST_INSIDE, len(site.things or ()))
+    return (0 if _is_floor(view, site) else size) + inside * (_small(size) + 1) + 7
+
+
+def _rows(view: PlacesView, sites: Sequence[tuple[int, ReceptacleView]], size: int, width: float) -> int:
     left, rows = 0.0, 1
     for _, site in sites:
-        wide = _site_width(site, size)
+        wide = _site_width(view, site, size)
         if left + wide > width + 1 and left:
             left, rows = 0.0, rows + 1
         left += wide
@@ -360,19 +503,18 @@ def _site(
 ) -> None:
     """Draw one receptacle: what it is, what is in it, what runs in it."""
     small = _small(size)
-    inside = list((site.things or {}).items())[:4]
-    wide = size + len(inside) * (small + 1) + 3
-    shut = site.fixture in view.closed
+    inside = list((site.things or {}).items())[:MOST_INSIDE]
+    floor = _is_floor(view, site)
+    own = 0 if floor else size
     ground = mix(MUTED, WHITE, 0.72) if not seen else table().colours["floor"]
-    canvas.box(x - 1, y - 1, wide, size + 2, ground, RULE, radius=4)
-    if site.fixture > UNKNOWN:
-        canvas.paste(icon(view.fixture_looks[site.fixture], size), x, y)
-    if shut and size >= 18:
-        canvas.box(x + size - 11, y + size - 9, 11, 9, INK, radius=2)
-        canvas.box(x + size - 8, y + size - 6, 5, 3, WHITE)
-    left = x + size + 1
+    canvas.box(x - 1, y - 1, own + len(inside) * (small + 1) + 3, size + 2, ground, RULE, radius=4)
+    if site.fixture > UNKNOWN and not floor:
+        seeming = seems(view.fixture_names[site.fixture], view.fixture_looks[site.fixture])
+        canvas.paste(icon(seeming, size), x, y)
+    left = x + own + 1
     for code, amount in inside:
-        canvas.paste(thing(view.thing_looks[code], small), left, y + (size - small) / 2)
+        seeming = seems(view.thing_names[code], view.thing_looks[code])
+        canvas.paste(thing(seeming, small), left, y + (size - small) / 2)
         if amount > 1:
             canvas.text(left + small, y + size, str(amount), TINY, INK, "se")
         left += small + 1
@@ -386,41 +528,39 @@ def _present(
     canvas: Canvas,
     facts: Facts,
     view: PlacesView,
-    place: int,
     here: Sequence[int],
+    running: Sequence[int],
     area: tuple[float, float, float],
 ) -> None:
-    """Draw who is at a location and what runs there."""
+    """Draw who is at a location and what runs there, from the left edge of an area on."""
     x, y, w = area
     left = x
     for b in here:
         body = view.bodies[b]
-        if left + 26 > x + w:
-            break
         canvas.paste(body_mark(b, 28, None, is_robot(body.name), body.down), left - 1, y)
         left += 25
         if body.hand:
-            canvas.paste(carried(view.thing_looks[body.hand], 18), left - 8, y + 9)
+            canvas.paste(carried(_in_hand(view, body.hand), 18), left - 8, y + 9)
             left += 9
         if body.message is not None:
             bubble = speech(str(body.message), TINY)
             canvas.paste(bubble, left - 6, y - 10)
             left += bubble.width - 6
-    running = view.busy.get(place, ())
     for i in running:
-        if not 0 <= i < len(facts.shares):
-            continue
         room = x + w - left - 20
         if room < 24:
             break
         share = facts.shares[i]
         canvas.paste(pie(-1 if share is None else round(share * 24), 16), left + 1, y + 6)
         words = fit(facts.name(i), TINY, int(room) - 6)
-        wide = text_width(words, TINY) + 6
-        high = text_height(TINY) + 3
+        wide, high = text_width(words, TINY) + 6, text_height(TINY) + 3
         canvas.box(left + 18, y + 14 - high / 2, wide, high, mix(ORANGE, WHITE, 0.72), radius=4)
         canvas.text(left + 21, y + 15, words, TINY, INK, "w")
         left += 22 + wide
+
+
+def _in_hand(view: PlacesView, code: int) -> str:
+    return seems(view.thing_names[code], view.thing_looks[code])
 
 
 def _travellers(canvas: Canvas, view: PlacesView, cards: Sequence[Card]) -> None:
@@ -438,7 +578,7 @@ def _travellers(canvas: Canvas, view: PlacesView, cards: Sequence[Card]) -> None
         )
         canvas.paste(body_mark(b, 38, facing, is_robot(body.name), body.down), x - 19, y - 19)
         if body.hand:
-            canvas.paste(carried(view.thing_looks[body.hand], 18), x + 8, y + 6)
+            canvas.paste(carried(_in_hand(view, body.hand), 18), x + 8, y + 6)
         words = f"to {view.locations[way.target]}, {way.arrives - view.time} left"
         wide = text_width(words, TINY) + 8
         left = min(max(x - wide / 2, 2), canvas.width - wide - 2)
