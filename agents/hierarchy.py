@@ -82,9 +82,9 @@ class HierarchicalAgent:
         self.skill, self.make_memory = skill, memory
         self.critic: Critic = critic or EffectCritic()
         self._seeds: list[int] = [0]
-        self._lanes: list[_Team] = []
+        self._lanes: list[Lane] = []
         self._skills: dict[str, Skill] = {}
-        self._lane(0).planners()  # a mistake in its making shows at once
+        self.lane(0).planners()  # a mistake in its making shows at once
 
     # -------------------------------------------------------------- an agent
 
@@ -100,7 +100,7 @@ class HierarchicalAgent:
         """
         for k, seed in enumerate(seeds):
             if seed is not None:
-                self._lane(k).reset(seed)
+                self.lane(k).reset(seed)
 
     def act(self, observation: Observation) -> Any:
         """Return one action per agent: int64 ``[agents]``, or float32 ``[agents, width]`` for a box."""
@@ -121,9 +121,9 @@ class HierarchicalAgent:
             if observation is None:
                 continue
             if observation.world is None:
-                actions[k] = self._lane(k).abstract(observation)
+                actions[k] = self.lane(k).abstract(observation)
                 continue
-            for case in self._lane(k).decide(observation):
+            for case in self.lane(k).decide(observation):
                 asked.setdefault(observation.world.kind, []).append((k, case))
         moves: dict[int, list[tuple[Case, Move]]] = {}
         for kind, cases in asked.items():
@@ -132,7 +132,7 @@ class HierarchicalAgent:
                 moves.setdefault(k, []).append((case, move))
         for k, observation in enumerate(observations):
             if observation is not None and observation.world is not None:
-                actions[k] = self._lane(k).finish(observation, moves.get(k, []))
+                actions[k] = self.lane(k).finish(observation, moves.get(k, []))
         return actions
 
     def trace(self, lane: int = 0) -> list[dict[str, Any]]:
@@ -141,11 +141,11 @@ class HierarchicalAgent:
         A decision is told when it is made and once more, with its outcome, when it has ended. In the
         abstract world the rows are the planner's.
         """
-        return self._lane(lane).drain()
+        return self.lane(lane).drain()
 
     def sees(self, base: Any) -> Mapping[str, Any] | None:
         """Return what the planner wants to see of an environment as arrays; None if nothing."""
-        wants = getattr(self._lane(0).planners()[0], "sees", None)
+        wants = getattr(self.lane(0).planners()[0], "sees", None)
         return None if wants is None else wants(base)
 
     def skill_of(self, kind: str) -> Skill:
@@ -156,9 +156,10 @@ class HierarchicalAgent:
             self._skills[kind] = make_skill(kind)
         return self._skills[kind]
 
-    def _lane(self, k: int) -> _Team:
+    def lane(self, k: int) -> Lane:
+        """Return a lane, made if it is not there yet."""
         while len(self._lanes) <= k:
-            self._lanes.append(_Team(self, len(self._lanes)))
+            self._lanes.append(Lane(self, len(self._lanes)))
         return self._lanes[k]
 
 
@@ -192,19 +193,19 @@ def _policy(replan: Replan | Collection[Replan] | None) -> frozenset[str] | None
     return words
 
 
-class _Team:
+class Lane:
     """One lane: one mind for all bodies, or one for each."""
 
     def __init__(self, agent: HierarchicalAgent, number: int) -> None:
         self._agent, self._number = agent, number
-        self._minds: list[Mind] = []
+        self.minds: list[Mind] = []
         self._planner: Planner | None = None
         self._seed = 0
 
     def planners(self) -> list[Planner]:
         """Return the planner of the lane, or of each body."""
-        if self._minds:
-            return [mind.planner for mind in self._minds]
+        if self.minds:
+            return [mind.planner for mind in self.minds]
         if self._planner is None:
             self._planner = self._agent.make_planner()
         return [self._planner]
@@ -212,7 +213,7 @@ class _Team:
     def reset(self, seed: int) -> None:
         """Forget the episode."""
         self._seed = seed
-        for k, mind in enumerate(self._minds):
+        for k, mind in enumerate(self.minds):
             mind.reset(seed + k)
         for planner in self.planners():
             planner.reset(seed)
@@ -223,28 +224,31 @@ class _Team:
 
     def decide(self, observation: Observation) -> list[Case]:
         """Take in what is seen, settle who does what, and return what skills are to be asked."""
-        count = len(observation.world.bodies)
-        viewer = observation.world.viewer
-        split = self._agent.team == "each" and viewer is None and count > 1
-        wanted = count if split else 1
-        while len(self._minds) < wanted:
-            planner = self._planner if not self._minds and self._planner else self._agent.make_planner()
-            mind = Mind(self._agent, planner)
-            mind.reset(self._seed + len(self._minds))
-            self._minds.append(mind)
-        if not split:
-            return self._minds[0].decide(observation)
+        self.mind(observation)
+        if len(self.minds) == 1:
+            return self.minds[0].decide(observation)
         cases: list[Case] = []
-        for b, mind in enumerate(self._minds):
+        for b, mind in enumerate(self.minds):
             cases += mind.decide(narrowed(observation, b))
         return cases
+
+    def mind(self, observation: Observation) -> Mind:
+        """Make the minds that an observation asks for, if they are not there yet, and return the first."""
+        count = len(observation.world.bodies)
+        split = self._agent.team == "each" and observation.world.viewer is None and count > 1
+        while len(self.minds) < (count if split else 1):
+            planner = self._planner if not self.minds and self._planner else self._agent.make_planner()
+            mind = Mind(self._agent, planner)
+            mind.reset(self._seed + len(self.minds))
+            self.minds.append(mind)
+        return self.minds[0]
 
     def finish(self, observation: Observation, moves: Sequence[tuple[Case, Move]]) -> Any:
         """Return the actions that follow from the skills' moves."""
         world = observation.world
         numbered = bool(world.actions)
         actions: dict[int, Any] = {}
-        owners = {id(mind.memory): mind for mind in self._minds}
+        owners = {id(mind.memory): mind for mind in self.minds}
         for case, move in moves:
             actions[case.body] = owners[id(case.memory)].take(case, move)
         if numbered:
@@ -252,16 +256,18 @@ class _Team:
             for body, action in actions.items():
                 whole[body] = action
             return whole if world.viewer is None else whole[world.viewer : world.viewer + 1]
-        rows = [actions[b] for b in sorted(actions)]
-        return np.array(rows, dtype=np.float32)
+        vectors = np.zeros((len(world.bodies), max(map(len, actions.values()), default=0)), np.float32)
+        for body, action in actions.items():
+            vectors[body] = action
+        return vectors if world.viewer is None else vectors[world.viewer : world.viewer + 1]
 
     def drain(self) -> list[dict[str, Any]]:
         """Return the rows written since the last call."""
-        if not self._minds:
+        if not self.minds:
             trace = getattr(self.planners()[0], "trace", None)
             return list(trace()) if trace is not None else []
         rows: list[dict[str, Any]] = []
-        for mind in self._minds:
+        for mind in self.minds:
             rows += mind.drain()
         return rows
 

@@ -125,6 +125,8 @@ class Mind:
         self.memory: Memory
         self._last: Observation | None
         self._rows: list[dict[str, Any]] = []
+        self._held: int | None = None
+        self._held_for = -1
 
     def reset(self, seed: int) -> None:
         """Forget the episode."""
@@ -132,6 +134,17 @@ class Mind:
         self.planner.reset(seed)
         self._fresh = True
         self._rows = []
+
+    def hold(self, body: int | None, subtask: int = -1) -> None:
+        """Leave a body to somebody else from now on, and take back the one held before.
+
+        Args:
+            body: None for no body.
+            subtask: what it pursues, which no other takes up.
+        """
+        self._held, self._held_for = body, subtask
+        if body is not None and not self._fresh:
+            self._options[body] = None
 
     def drain(self) -> list[dict[str, Any]]:
         """Return the rows written since the last call."""
@@ -293,6 +306,7 @@ class Mind:
             b
             for b in self._bodies
             if self._options[b] is None
+            and b != self._held
             and world.bodies[b].ready
             and not world.bodies[b].down
             and task.agents[b].idle
@@ -432,7 +446,7 @@ class Mind:
         seen = self._seen.mask
         mask = np.zeros_like(seen)
         mask[:, -1] = 1
-        claimed = self._claimed()
+        claimed = self.claimed()
         for b in free:
             heard = self._heard(b)
             for i in map(int, np.flatnonzero(seen[b, :-1])):
@@ -449,9 +463,12 @@ class Mind:
                 ]
         return mask
 
-    def _claimed(self) -> set[int]:
+    def claimed(self) -> set[int]:
         """Return the subtasks that some body is under way to."""
-        return {goal.subtask for o in self._options if o is not None for goal in o.goals if goal.kind == "do"}
+        claimed = {
+            goal.subtask for o in self._options if o is not None for goal in o.goals if goal.kind == "do"
+        }
+        return claimed | {self._held_for} if self._held is not None else claimed
 
     def _heard(self, b: int) -> set[int]:
         """Return the subtasks that others say they have taken up, as far as the words tell."""
@@ -484,6 +501,7 @@ class Mind:
         graph = self._seen.task.graph
         survey = self._look_around()
         if graph is None:
+            self._survey = survey
             return None, survey.ticks
         if self._known_graph is not graph or self._survey is not survey:
             self._known_graph, self._survey = graph, survey
@@ -494,7 +512,9 @@ class Mind:
     _graph: TaskGraph
 
     def _look_around(self) -> Survey:
-        """Return what the place adds to the task."""
+        """Return what the place adds to the task; looked up at first, for a plan and after failures."""
+        if self._survey is not None and not self._triggers:
+            return self._survey
         look = getattr(self._skill, "survey", None)
         n, agents = len(self._seen.task.names), len(self._options)
         if look is None:
@@ -502,9 +522,7 @@ class Mind:
         survey: Survey = look(self.memory)
         if not self._agent.travel or getattr(self.planner, "travels", False):
             survey = Survey([0] * n, survey.able)
-        if self._survey is not None and survey == self._survey:
-            return self._survey
-        return survey
+        return self._survey if survey == self._survey else survey
 
     # -------------------------------------------------------------- a plan
 
@@ -535,6 +553,7 @@ class Mind:
 
     def _make_plan(self, free: list[int]) -> bool:
         """Play the planner out from here and keep its plan."""
+        self._survey = None
         mask = self._mask(free)
         shown = self._picture(mask)
         self.planner.reset((self._seed + self._numbers) % 2**63)
@@ -643,7 +662,7 @@ class Mind:
         """Take up a step; one that cannot start yet is walked to, if the way is open."""
         assert self._plan is not None
         i, allowed = s.step.subtask, bool(self._seen.mask[b, s.step.subtask])
-        if i in self._claimed() and len(s.step.crew) == 1:
+        if i in self.claimed() and len(s.step.crew) == 1:
             return False
         hold = 0
         if self._delicate(i):
@@ -689,7 +708,7 @@ class Mind:
         cases = []
         for b in self._bodies:
             body = world.bodies[b]
-            if world.actions and (body.down or not body.ready):
+            if b == self._held or (world.actions and (body.down or not body.ready)):
                 continue
             option = self._options[b]
             goal = None if option is None or option.helped else option.goal
@@ -743,6 +762,7 @@ class Mind:
         self._barred = {(b, i): Barred(until, failures) for b, i, until, failures in saved["barred"]}
         self._say = dict(saved["say"])
         self._numbers, self._moved = saved["numbers"], saved["moved"]
+        self._fresh = False
 
     def _write(self, decision: Decision) -> None:
         """Write a decision's row."""
