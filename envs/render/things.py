@@ -133,6 +133,8 @@ def look_of(name: str) -> Look:
     if icon in known.containers and not content and words[-1] in (icon, f"{icon}s"):
         content = words[:-1]
     inside = _search(content, known)[0] if content else None
+    if inside is not None and content == words[:-1]:
+        marks = ()  # they are said of what is in it
     material = next((known.materials[w] for w in words if w in known.materials), None)
     return Look(icon, marks, material, content=inside if inside != icon else None)
 
