@@ -75,3 +75,11 @@ def test_the_method_learns_and_is_scored(tmp_path: Path) -> None:
     returns = module.rollout(model, "stratagym/Task-v0", 3, task=task)
     assert returns == module.rollout(model, "stratagym/Task-v0", 3, task=task)
     assert all(0.0 <= value <= 1.0 for value in returns)
+
+
+def test_the_adapter_of_the_training_page_learns() -> None:
+    """The page's own trainer over the adapter runs as it is written."""
+    (code,) = [block for block in blocks("training.md", "python") if "MaskablePPO" in block]
+    namespace: dict[str, Any] = {}
+    exec(compile(code, "training.md", "exec"), namespace)
+    assert namespace["model"].num_timesteps >= 2048
