@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stratagym.envs.domains.domain import TaskSource
-from stratagym.envs.step import Certificate
+from stratagym.envs.step import Certificate, Moving
 from stratagym.envs.task.layout import Dims, fixed_lengths
 from stratagym.envs.task.reference import Reference
 
@@ -45,7 +45,7 @@ def certificate_of(source: TaskSource) -> Certificate | None:
         return None
     return Certificate(
         dims=unpack_dims(content["dims"]),
-        moves={clock: (tuple(names), tuple(state)) for clock, (names, state) in content["moves"].items()},
+        moves={clock: Moving(*map(tuple, parts)) for clock, parts in content["moves"].items()},
         shapes={level: {k: tuple(v) for k, v in parts.items()} for level, parts in content["shapes"].items()},
         kept={level: _unpack(runs) for level, runs in content["kept"].items()},
         references=tuple(

@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from stratagym.envs.task.graph import TaskGraph
 from stratagym.envs.task.kernel import reset_lane
 from stratagym.envs.task.layout import Memory, Word
 from stratagym.envs.task.nodes import u64
-from stratagym.envs.task.reference import Reference, reference_of
+from stratagym.envs.task.reference import Reference, bound_of, reference_of
 from stratagym.envs.task.spec import Task, load_task
 from stratagym.envs.task.starts import below
 from stratagym.envs.task.view import Knowledge
@@ -37,14 +37,27 @@ class ModelError(ValueError):
     """A task that cannot be played in this world; the text names the task and the reason."""
 
 
+class Moving(NamedTuple):
+    """What of the flat view moves in some episode of a family.
+
+    Attributes:
+        features: names of the features.
+        state: positions in the state part.
+        world: positions in the world's part.
+    """
+
+    features: tuple[str, ...]
+    state: tuple[int, ...]
+    world: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class Certificate:
     """What is known of a family beforehand, so that nothing must be solved at run time.
 
     Attributes:
         dims: the padded shape of all its tasks, in every split.
-        moves: by clock, the features that move in some episode, and the positions in the state
-            part of the flat view that do.
+        moves: by clock, what moves in the flat view.
         shapes: by knowledge, the largest shape of each static part of the flat view.
         kept: by knowledge, positions of the static numbers that differ within the family.
         references: index of the task -> its reference, of this split.
@@ -52,7 +65,7 @@ class Certificate:
     """
 
     dims: at.Dims
-    moves: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]]
+    moves: Mapping[str, Moving]
     shapes: Mapping[Knowledge, Mapping[str, tuple[int, ...]]]
     kept: Mapping[Knowledge, tuple[int, ...]]
     references: tuple[Reference, ...]
@@ -212,11 +225,10 @@ class Model:
         if self.certificate is not None and index < len(self.certificate.references):
             return self.certificate.references[index]
         if index not in self._references:
-            found = reference_of(graph)
-            if self._scene is not None and found.kind != "bound":
-                # What an agent reaches without having to be anywhere, none can beat where it must.
-                found = Reference(found.objective, None, found.bound, "bound")
-            self._references[index] = found
+            # What takes an agent that need not be anywhere so long, none can do faster where it must:
+            # in a world the ways count for more than the last ticks that a solver would find.
+            in_place = self._scene is not None
+            self._references[index] = bound_of(graph) if in_place else reference_of(graph)
         return self._references[index]
 
     @cached_property

@@ -469,32 +469,22 @@ def test_worlds_of_data_keep_every_fact() -> None:
 
 def test_records_of_worlds_are_played_again(tmp_path: Path) -> None:
     """A record is verified by its task, scene, seed and the bodies' own actions; a false one is not."""
-    from stratagym.baselines.player import EpisodeRecorder
+    from stratagym.baselines.player import EpisodeRecorder, load_agent
     from stratagym.baselines.rollout import play as roll
     from stratagym.envs.record import read_record, verify
-
-    class Anyone:
-        """Draws actions by the world's mask."""
-
-        def reset(self, seed: int) -> None:
-            """Begin."""
-            self.rng = np.random.default_rng(seed)
-
-        def act(self, observation: Any) -> Any:
-            """Return what is allowed."""
-            return [int(self.rng.choice(np.flatnonzero(row))) for row in observation.world.mask]
 
     for clock in ("tick", "decision"):
         env = gymnasium.make(TASK_ID, task=COOKS, world=ROOM, clock=clock, reward="task")
         path = tmp_path / f"{clock}.jsonl"
         header = {"seed": 5, "clock": clock, "reward": "task"}
         with EpisodeRecorder(path, header, env.unwrapped) as recorder:
-            episode = roll(env, Anyone(), 5, recorder.step)
+            episode = roll(env, load_agent("hierarchical"), 5, recorder.step)
             recorder.finish(episode)
+        assert episode.success
         record = read_record(path)
         assert record.header["scene"]["map"] == ROOM["map"]
         assert verify(record).agrees, verify(record)
-        busy = next(k for k, step in enumerate(record.steps) if step["events"])
+        busy = next(k for k, step in enumerate(record.steps) if "interact" in step["actions"])
         record.steps[busy]["actions"][:] = ["wait a bit", None]
         assert verify(record).difference == f"step {busy}: no action is called 'wait a bit'"
         record.steps[busy]["actions"][:] = [None, None]

@@ -93,9 +93,11 @@ def flat_view(model: Model, options: Options) -> FlatView:
     known, knowledge, room, scene = model.certificate, options.knowledge, model.room, model.scene(0)
     world, fine = 0 if room is None else room.view, scene is not None and scene.box is not None
     if known is not None and options.clock in known.moves:
-        uses, state = known.moves[options.clock]
-        kept = known.kept.get(knowledge)
-        return FlatView(model.dims, uses, known.shapes[knowledge], knowledge, kept, state, world, fine)
+        moving, kept = known.moves[options.clock], known.kept.get(knowledge)
+        return FlatView(
+            model.dims, moving.features, known.shapes[knowledge], knowledge, kept, moving.state,
+            world=world, fine=fine, sighted=moving.world,
+        )  # fmt: skip
     graphs = [model.loaded(k).graph for k in range(model.count)]
     uses = tuple(sorted({name for graph in graphs for name in uses_of(graph)}))
     shapes = static_shapes(graphs, knowledge)

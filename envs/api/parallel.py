@@ -274,7 +274,11 @@ class Sights:
         parts: dict[str, Any] = dict(whole.spaces)
         room = env.model.room
         if room is not None and self._count > 1:
-            self._own = room.own // (2 if env.view.fine else 1)
+            size, own = (n // (2 if env.view.fine else 1) for n in (room.view, room.own))
+            if env.view.sighted is not None:
+                # Of each agent's block the same numbers are kept.
+                own = int((env.view.sighted >= size - own).sum()) if own else 0
+            self._own = own
             if self._own:
                 whole = parts["world"]
                 size = whole.shape[0] - (self._count - 1) * self._own

@@ -45,6 +45,16 @@ class Reference:
         return self.value if self.kind in ("proved", "hindsight") and self.value is not None else self.bound
 
 
+def bound_of(graph: TaskGraph) -> Reference:
+    """Return what no agent can beat, without a solver."""
+    from stratagym.envs.task.bounds import lower_bound, upper_bound_reward
+
+    if graph.goal is None:
+        return Reference("reward", None, upper_bound_reward(graph), "bound")
+    ticks = lower_bound(graph)
+    return Reference("makespan", None, math.inf if ticks is None else float(ticks), "bound")
+
+
 def reference_of(graph: TaskGraph, *, seed: int | None = None, effort: float = EFFORT) -> Reference:
     """Work out the reference of a task, the same on every machine.
 
@@ -53,15 +63,10 @@ def reference_of(graph: TaskGraph, *, seed: int | None = None, effort: float = E
         seed: with the draws and events of this episode known (kind ``hindsight``).
         effort: deterministic time for the solver.
     """
-    from stratagym.envs.task.bounds import lower_bound, upper_bound_reward
-
     objective: Objective = "makespan" if graph.goal is not None else "reward"
     unknown = seed is None and graph.random
     if unknown or len(graph.subtasks) > MOST_SUBTASKS:
-        if objective == "reward":
-            return Reference(objective, None, upper_bound_reward(graph), "bound")
-        ticks = lower_bound(graph)
-        return Reference(objective, None, math.inf if ticks is None else float(ticks), "bound")
+        return bound_of(graph)
     from stratagym.envs.task.optimum import optimum
 
     found = optimum(graph, objective, seed=seed, deterministic=True, time_limit=effort)

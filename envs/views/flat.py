@@ -395,6 +395,7 @@ class FlatView:
         moving: positions of the state part that are kept; None for all.
         world: bytes that the world writes.
         fine: whether two of them are one number.
+        sighted: positions of the world's part that are kept; None for all.
     """
 
     def __init__(
@@ -407,6 +408,7 @@ class FlatView:
         moving: Sequence[int] | None = None,
         world: int = 0,
         fine: bool = False,
+        sighted: Sequence[int] | None = None,
     ) -> None:
         granted = GRANTED[knowledge] & set(uses)
         self.features = [k for k, name in enumerate(FEATURES) if name in granted]
@@ -423,6 +425,7 @@ class FlatView:
         whole = sum(int(np.prod(b.shape)) for b in self.blocks)
         self.static_size = whole if self.kept is None else len(self.kept)
         self.world_bytes, self.fine = world, fine
+        self.sighted = None if sighted is None else np.array(sighted, np.int64)
         self.space = self._space()
 
     @property
@@ -440,11 +443,18 @@ class FlatView:
         return written if self._moving is None else written[..., self._moving]
 
     def world(self, written: Any) -> Any:
-        """Return the world's part of what a lane has written, ``[..., world_bytes]``."""
-        if not self.fine:
-            return written
-        pairs = written.reshape(*written.shape[:-1], -1, 2).astype(np.float32)
-        return (pairs[..., 0] * 256 + pairs[..., 1]) / np.float32(32768) - np.float32(1)
+        """Return the world's part of what a lane has written, ``[..., world_size]``."""
+        if self.fine:
+            pairs = written.reshape(*written.shape[:-1], -1, 2).astype(np.float32)
+            written = (pairs[..., 0] * 256 + pairs[..., 1]) / np.float32(32768) - np.float32(1)
+        return written if self.sighted is None else written[..., self.sighted]
+
+    @property
+    def world_size(self) -> int:
+        """How many numbers the world's part shows."""
+        if self.sighted is not None:
+            return len(self.sighted)
+        return self.world_bytes // 2 if self.fine else self.world_bytes
 
     def _space(self) -> spaces.Dict:
         u8 = np.uint8
@@ -455,9 +465,9 @@ class FlatView:
         if self.static_size:
             parts["static"] = spaces.Box(-np.inf, np.inf, (self.static_size,), np.float32)
         if self.world_bytes and self.fine:
-            parts["world"] = spaces.Box(-1.0, 1.0, (self.world_bytes // 2,), np.float32)
+            parts["world"] = spaces.Box(-1.0, 1.0, (self.world_size,), np.float32)
         elif self.world_bytes:
-            parts["world"] = spaces.Box(0, CAP, (self.world_bytes,), u8)
+            parts["world"] = spaces.Box(0, CAP, (self.world_size,), u8)
         return spaces.Dict(parts)
 
     def static(self, graph: TaskGraph) -> Vector:
