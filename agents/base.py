@@ -207,7 +207,8 @@ class Skill(Protocol):
     A skill keeps no state of its own: all it knows is in the memories, all that it is to do in
     the goals, so that one object serves every lane. It may also have
     ``survey(memory) -> Survey``, which planners' estimates are made of, and
-    ``urgent(memory, body) -> Goal | None``: what a body must do for itself before all else.
+    ``urgent(memory, body) -> Goal | None``: what a body must do for itself before all else, and
+    ``stage(memory) -> rehearsal.Stage | None``: the place in the head, to rehearse plans on.
     """
 
     def start(self, memory: Memory, body: int, goal: Goal) -> Prospect:
@@ -290,12 +291,15 @@ class Plan:
         made: tick at which it was made.
         end: tick at which all should be over; None if it was not played out.
         reason: why it was made, with the planner's own words.
+        rehearsed: whether its ways were played out too, so that its order may be followed as fast as
+            it goes.
     """
 
     steps: tuple[PlanStep, ...]
     made: int
     end: int | None
     reason: str
+    rehearsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import numpy as np
 from stratagym.agents.base import Case, Critic, Memory, Move, Planner, Skill
 from stratagym.agents.critics.effect import EffectCritic
 from stratagym.agents.mind import REPLAN, Mind, Replan
+from stratagym.agents.rehearsal import TICKS_MOST
 from stratagym.agents.skills import make_skill
 from stratagym.envs.task.view import Observation
 
@@ -54,6 +55,8 @@ class HierarchicalAgent:
         team: ``one`` or ``each``.
         travel: whether the planner's durations have the estimated way added (planners that know of ways
             themselves, by an attribute ``travels = True``, always get the true ones).
+        rehearse: simulated ticks that may be spent on rehearsing a plan with its ways and bettering its order
+            (where the skill has a stage for it); 0 for none.
         skill: what bodies can do; the scripted skill of the world if left out.
         memory: makes a memory; that of the kind of world if left out.
         critic: judges options; by their effects if left out.
@@ -70,6 +73,7 @@ class HierarchicalAgent:
         replan: Replan | Collection[Replan] | None = None,
         team: Team = "one",
         travel: bool = True,
+        rehearse: int = TICKS_MOST,
         skill: Skill | None = None,
         memory: Callable[[], Memory] | None = None,
         critic: Critic | None = None,
@@ -78,7 +82,7 @@ class HierarchicalAgent:
             raise ValueError(f"team: {team!r} is not one of one, each")
         self.make_planner = _planner(planner)
         self.replan = _policy(replan)
-        self.team, self.travel = team, travel
+        self.team, self.travel, self.rehearse = team, travel, rehearse
         self.skill, self.make_memory = skill, memory
         self.critic: Critic = critic or EffectCritic()
         self._seeds: list[int] = [0]

@@ -41,7 +41,10 @@ from stratagym.agents.foresight import (
     travelling,
 )
 from stratagym.agents.memories import make_memory
+from stratagym.agents.planners.search import expected
+from stratagym.agents.rehearsal import improve
 from stratagym.envs.task.graph import TaskGraph
+from stratagym.envs.task.resume import resume
 from stratagym.envs.task.view import Observation, TaskView
 
 if TYPE_CHECKING:
@@ -557,17 +560,33 @@ class Mind:
         mask = self._mask(free)
         shown = self._picture(mask)
         self.planner.reset((self._seed + self._numbers) % 2**63)
-        plan = foresee(self.planner, shown)
+        plan = self._rehearsed(foresee(self.planner, shown), mask)
         why = (
             "; ".join(self._news[:3])
             if self._news
             else ("planned" if self._last is None else "planned further")
         )
         self._plan = replace(plan, reason=f"{why}: {plan.reason}" if plan.reason else why)
-        self._left = [PlannedStep(step, b) for step in self._cast(plan, free) for b in step.crew]
+        steps = self._plan.steps if plan.rehearsed else self._cast(plan, free)
+        self._left = [PlannedStep(step, b) for step in steps for b in step.crew]
         self._late = 0
         self._moved = self._time
         return True
+
+    def _rehearsed(self, plan: Plan, mask: Mask) -> Plan:
+        """Return a plan with its ways played out and its order improved, where the skill can do that."""
+        make = getattr(self._skill, "stage", None)
+        stage = make(self.memory) if make is not None and self._agent.rehearse else None
+        graph = self._seen.task.graph
+        if stage is None or graph is None or not plan.steps:
+            return plan
+        busy = {}
+        for b, option in enumerate(self._options):
+            if option is not None and self._seen.task.agents[b].attends is None:
+                stage.set_out(b, option.goals[0].subtask)
+                busy[b] = (option.goals[0].subtask, self._time + option.ticks)
+        still = picture(self._seen, graph, mask, {}, [0] * len(graph.subtasks))
+        return improve(resume(expected(graph), still.task), stage, plan, busy, self._agent.rehearse)
 
     def _cast(self, plan: Plan, free: list[int]) -> list[PlanStep]:
         """Return the steps with their parts given to the bodies that are nearest, where agents are alike."""
@@ -627,8 +646,9 @@ class Mind:
             return []
         allowed = [s for s in own if self._seen.mask[b, s.step.subtask]]
         head = own[0]
+        strict = self._plan is not None and self._plan.rehearsed
         if head in allowed:
-            return [*[s for s in allowed if self._fading(s)], head]
+            return [head] if strict else [*[s for s in allowed if self._fading(s)], head]
         if "chance" in self._policy:
             return [*[s for s in allowed if self._fading(s) or self._fits_before(b, s, head)], head]
         return [head]
@@ -665,7 +685,7 @@ class Mind:
         if i in self.claimed() and len(s.step.crew) == 1:
             return False
         hold = 0
-        if self._delicate(i):
+        if self._delicate(i) and not self._plan.rehearsed:
             hold = s.step.tick + int(self._ticks_of(i)) + self._late
         goal = Goal(i, s.step.crew)
         reason = self._plan.reason if allowed else f"{self._plan.reason}; ahead of its time"

@@ -18,6 +18,7 @@ from typing import Literal
 from stratagym.agents.base import Case, Goal, Memory, Move, Prospect, Survey
 from stratagym.agents.memories.grid import GridMemory
 from stratagym.agents.memories.ways import FAR, Approach, Bits, Field, each, facing_number, lowest
+from stratagym.agents.skills.grid_stage import GridStage, Ways
 from stratagym.agents.skills.traffic import STAY, Mover, share_steps
 from stratagym.envs.worlds.view import NOTHING, BodyView, EffectView, Moment, RuleView
 
@@ -103,6 +104,14 @@ class GridSkill:
                     return Goal(j, (body,))
         return None
 
+    def stage(self, memory: Memory) -> GridStage | None:
+        """Return the map in the head; None where too little is known, or bodies own their items."""
+        m = _grid(memory)
+        hidden = bool(m.unknown) or any(place < 0 for place in m.places)
+        if hidden or not m.view.rules or any(body.stock for body in m.view.bodies):
+            return None
+        return GridStage(Ways(m))
+
     def _lane(self, cases: Sequence[Case]) -> list[Move]:
         """Return the moves of one lane's ready bodies."""
         m = _grid(cases[0].memory)
@@ -169,9 +178,9 @@ class _Plan:
 
     def _still(self) -> Bits:
         """Return the cells of bodies that will not move soon: those that attend to something or are down."""
-        found = 0
+        found, agents = 0, self._m.observation.task.agents
         for b, other in enumerate(self._view.bodies):
-            if b != self._b and other.at is not None and (other.down or not other.ready):
+            if b != self._b and other.at is not None and (other.down or not agents[b].idle):
                 found |= 1 << self._m.places[b]
         return found
 
