@@ -6,6 +6,7 @@ a body carried off since is not known to have gone until somebody looks again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -46,6 +47,25 @@ class PlacesMemory(LatestMemory):
         if ground != self._ground:
             self._ground, self.kept = ground, {}
         super().update(observation)
+
+    def save(self) -> dict[str, Any]:
+        """Return the receptacles as they were last seen."""
+        return {
+            "seen": {
+                str(k): [
+                    found.fixture,
+                    None if found.things is None else [[code, n] for code, n in found.things.items()],
+                ]
+                for k, found in self._seen.items()
+            }
+        }
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Take back what ``save`` has returned; ``update`` comes next."""
+        self._seen = {
+            int(k): ReceptacleView("", -1, fixture, None if things is None else dict(things))
+            for k, (fixture, things) in saved["seen"].items()
+        }
 
     def _recall(self, k: int, found: ReceptacleView) -> ReceptacleView:
         """Return a receptacle with what was last known of it, and remember it."""

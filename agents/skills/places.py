@@ -263,7 +263,17 @@ class _Search:
             return None
         if self._body.hand != NOTHING and NOTHING in rule.hand:
             return self._put_down()
+        # What a subtask brings into the hand is not taken past it: the task would know nothing of it.
+        if any(self._hands_over(j, rule.hand) for j in self._view.rules):
+            return self._make_thing(rule, in_hand=True)
         return self._pick_up(rule.hand) or self._make_thing(rule, in_hand=True)
+
+    def _hands_over(self, j: int, wanted: frozenset[int]) -> bool:
+        """Return whether a subtask that is still to be done puts one of some things into the hand."""
+        if j == self._i or self._task.status[j] not in ("eligible", "locked"):
+            return False
+        effects = (effect for rule in self._view.rules[j] for effect in rule.effects.values())
+        return any(effect.hand in wanted for effect in effects)
 
     def _put_down(self) -> Found:
         """Return the way to where what is in the hand can be left."""
