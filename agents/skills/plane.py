@@ -43,7 +43,7 @@ class PlaneSkill:
             return Prospect(False, f"is at work: {busy.by if busy else 'something'}")
         refusal = _refusal(view, body, rule)
         if refusal:
-            return Prospect(False, refusal)
+            return Prospect(False, refusal, first=_remedy(view, goal, rule))
         _, length = way_to(view, body, _begin(view, rule))
         return Prospect(True, _words(rule), math.ceil(length / view.speeds[body]) + SETTLE)
 
@@ -103,6 +103,14 @@ def _refusal(view: PlaneView, b: int, rule: PlaneRuleView) -> str:
     if rule.by == "perturb" and view.stuck is None:
         return "the cable is not stuck"
     return ""
+
+
+def _remedy(view: PlaneView, goal: Goal, rule: PlaneRuleView) -> Goal | None:
+    """Return what must be done before: a cable that is stuck is loosened before it is picked up."""
+    if rule.by != "pick up" or view.stuck is None or view.holder >= 0:
+        return None
+    loosen = next((i for i, ways in view.rules.items() if ways[0].by == "perturb"), None)
+    return None if loosen is None else Goal(loosen, goal.crew)
 
 
 # ------------------------------------------------------------------ places

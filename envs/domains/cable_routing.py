@@ -7,8 +7,8 @@ with p^n, and what lifts that is a level that sees failure and recovers.
 
 The end of the cable is an item that goes from hand to hand: reaching it makes ``over``, picking up turns
 that into ``held``, a route turns it into ``at clip k``, and inserting gives it back. A primitive that
-fails produces nothing, so the task itself says that the cable must be picked up (or, where it is stuck,
-loosened) before anything else.
+fails produces nothing, so the task itself says that the cable must be picked up again. That it may be
+stuck, and must be loosened (``perturb``) before that, only the plane knows.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def task_of(table: Layout, slip: float, out: float) -> dict[str, Any]:
     subtasks: dict[str, dict[str, Any]] = {
         # In this order: of what begins in one place, the first that can be started is.
         "pick up": {**once, "consumes": {"over": 1}, "produces": {"held": 1}},
-        "perturb": {**once, "consumes": {"over": 1}, "produces": {"held": 1}},
+        "perturb": once,
         "reach cable": {**once, "produces": {"over": 1}},
     }
     tasks: dict[str, Any] = {}
@@ -213,8 +213,10 @@ def task_of(table: Layout, slip: float, out: float) -> dict[str, Any]:
         clip = f"clip {k + 1}"
         before = [f"insert clip {a + 1}" for a, b in table.order if b == k]
         needs = {"needs": " & ".join(before)} if before else {}
+        # A clip that is threaded would not give the cable back.
+        open_ = {"needs": " & ".join([*before, f"~insert {clip}"])}
         at_clip = {f"at {clip}": 1}
-        subtasks[f"route {clip}"] = {**once, **needs, "consumes": {"held": 1}, "produces": at_clip}
+        subtasks[f"route {clip}"] = {**once, **open_, "consumes": {"held": 1}, "produces": at_clip}
         subtasks[f"insert {clip}"] = {
             **WORLD,
             **needs,

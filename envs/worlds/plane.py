@@ -170,9 +170,10 @@ def end_run(m: Memory, i: int, a: int, success: bool) -> None:
     state, rule = m.t[at.Q_WORLD], rule_row(m, i)
     by, c = m.t[rule + pl.RULE_BY], m.t[rule + pl.RULE_SITE]
     m.s[body_state(m, a) + pl.RUN] = -1
-    if by == pl.BY_PICK_UP or by == pl.BY_PERTURB:
-        if success:
-            m.s[state + pl.HOLDER], m.s[state + pl.STUCK] = a, -1
+    if by == pl.BY_PICK_UP and success:
+        m.s[state + pl.HOLDER] = a
+    elif by == pl.BY_PERTURB and success:
+        m.s[state + pl.STUCK] = -1
     elif by == pl.BY_INSERT and success:
         m.s[state + plane_head(m, pl.Q_CLIPS) + c] = 1
         lay_stretch(m, m.t[site_row(m, c) + pl.SITE_X], m.t[site_row(m, c) + pl.SITE_Y])
