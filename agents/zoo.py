@@ -16,6 +16,7 @@ from typing import Any
 from stratagym.agents.base import Agent
 from stratagym.agents.planners.beam import BeamAgent
 from stratagym.agents.planners.dispatch import RandomAgent, RuleAgent
+from stratagym.agents.planners.errands import ErrandAgent
 from stratagym.agents.planners.grprop import GRPropAgent
 from stratagym.agents.planners.optimal import OptimalAgent
 from stratagym.agents.primitive import RandomPrimitive
@@ -40,6 +41,7 @@ AGENTS: Mapping[str, Factory] = {
     "grprop": GRPropAgent,
     "beam": BeamAgent,
     "optimal": OptimalAgent,
+    "errands": ErrandAgent,
     "hierarchical": hierarchical,
     "random_primitive": RandomPrimitive,
 }

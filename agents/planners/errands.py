@@ -11,6 +11,7 @@ shared resources and joint subtasks it leaves to other planners.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -477,8 +478,8 @@ class ErrandAgent(RuleAgent):
         """Forget the last episode and draw from ``seed`` from now on."""
         super().reset(seed)
         self._queues: list[list[int]] = []
+        self._twins: list[int] = []
         self._due = NEVER
-        self._begun: dict[int, int] = {}
 
     def act(self, observation: Observation) -> Actions:
         """Return one action per row of the mask."""
@@ -486,65 +487,75 @@ class ErrandAgent(RuleAgent):
         structure = self._memory.of(task)
         if structure is None or not isinstance(view, GridView) or not _simple(structure):
             return super().act(observation)
+        wait = len(task.names)
         reason = self._stale(task, view)
         if reason:
             self._plan(structure, task, view)
         actions = self._next(observation)
         stuck = not any(word == "running" for word in task.status) and bool(candidates(observation.mask))
-        if stuck and not reason and all(a == len(task.names) for a in actions):
+        if stuck and not reason and all(a == wait for a in actions):
             reason = "nobody could go on"
             self._plan(structure, task, view)
             actions = self._next(observation)
-        if stuck and all(a == len(task.names) for a in actions):
+        if stuck and all(a == wait for a in actions):
             return super().act(observation)
         return self._note(task, actions, f"errands: {reason}" if reason else "errands")
 
     def _next(self, observation: Observation) -> Actions:
-        """Return the head of each body's queue, where the mask allows it."""
-        task, mask = observation.task, observation.mask
-        wait = len(task.names)
+        """Take the head of each body's queue, where the mask allows it or a twin of it."""
+        mask = observation.mask
+        wait = mask.shape[1] - 1
         actions = np.full(mask.shape[0], wait, dtype=np.int64)
         for a, queue in enumerate(self._queues[: mask.shape[0]]):
-            if queue and mask[a, queue[0]]:
-                actions[a] = queue[0]
+            if not queue or not mask[a, :wait].any():
+                continue
+            # Of twins the world starts the first that can be started, so that one is asked for.
+            alike = (i for i in range(wait) if mask[a, i] and self._twins[i] == self._twins[queue[0]])
+            actions[a] = next((i for i in alike if i not in actions), wait)
+            if actions[a] != wait:
+                queue.pop(0)
         return actions
 
     def _stale(self, task: TaskView, view: GridView) -> str:
-        """Drop what is done from the queues; return why a new plan is needed, empty if it is not."""
+        """Return why a new plan is needed, empty if it is not."""
         if not self._queues:
             return "first plan"
-        graph = task.graph
-        assert graph is not None
-        starts = [0 if run is None else run.starts for run in task.runs]
-        for queue in self._queues:
-            while queue and starts[queue[0]] > self._begun.get(queue[0], 0):
-                self._begun[queue[0]] = self._begun.get(queue[0], 0) + 1
-                queue.pop(0)
         if view.moving or view.radius:
             return "what is seen has changed"
-        if any(task.status[i] in ("failed", "closed") for queue in self._queues for i in queue):
-            return "something has failed"
-        if any(
-            task.status[i] == "done" and not graph.subtasks[i].repeatable for q in self._queues for i in q
-        ):
-            return "something was done by others"
         if not any(self._queues):
-            return "the plan is over"
+            return "" if "running" in task.status else "the plan is over"
+        graph = task.graph
+        assert graph is not None
+        planned = Counter(self._twins[i] for q in self._queues for i in q if not graph.subtasks[i].repeatable)
+        left = Counter(self._twins[i] for i, word in enumerate(task.status) if word in ("locked", "eligible"))
+        if planned - left:
+            return "something is done or cannot be done any more"
         return "the plan is late" if task.time > self._due else ""
 
     def _plan(self, structure: Structure, task: TaskView, view: GridView) -> None:
         """Make a plan from here."""
         problem = problem_of(structure, task, view)
+        self._twins = twins(structure, view)
         best = first_orders(problem, self._trials // 20, self._draws)
-        self._begun = {i: run.starts for i, run in enumerate(task.runs) if run is not None}
         if best is None:
-            self._queues, self._due = [[] for _ in view.bodies], task.time + 10.0
+            self._queues, self._due = [[] for _ in view.bodies], NEVER
             return
         best = improve(problem, best, self._trials, self._draws)
         played = play(problem, best)
         end = task.time if played is None else played.end
         self._queues = [list(order) for order in best]
         self._due = task.time + 1.3 * (end - task.time) + 20
+
+
+def twins(structure: Structure, view: GridView) -> list[int]:
+    """Return ``[n]`` for each subtask the first that is done in the same way, to the same effect."""
+    first: dict[object, int] = {}
+    found = []
+    for i, s in enumerate(structure.graph.subtasks):
+        rules = tuple((r.action, r.at, r.thing, r.near) for r in view.rules.get(i, ()))
+        facts = (s.consumes, s.requires, s.produces, s.repeatable, structure.expected[i], s.attended)
+        found.append(first.setdefault((rules, facts, structure.conditions[i]) if rules else i, i))
+    return found
 
 
 def _simple(structure: Structure) -> bool:
