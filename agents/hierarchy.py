@@ -148,8 +148,8 @@ class HierarchicalAgent:
         return self.lane(lane).drain()
 
     def sees(self, base: Any) -> Mapping[str, Any] | None:
-        """Return what the planner wants to see of an environment as arrays; None if nothing."""
-        wants = getattr(self.lane(0).planners()[0], "sees", None)
+        """Return what the planner, or else the skill, wants to see as arrays; None if nothing."""
+        wants = getattr(self.lane(0).planners()[0], "sees", None) or getattr(self.skill, "sees", None)
         return None if wants is None else wants(base)
 
     def skill_of(self, kind: str) -> Skill:

@@ -52,6 +52,10 @@ def in_world(agent: Agent) -> Agent:
     """Return an agent that can play in a world: one that names subtasks gets skills to do them with."""
     if getattr(agent, "primitive", False):
         return agent
+    own = getattr(agent, "with_skills", None)
+    if own is not None:
+        found: Agent = own()
+        return found
     from stratagym.agents.hierarchy import HierarchicalAgent
 
     return HierarchicalAgent(lambda: agent)

@@ -385,22 +385,8 @@ class SkillTrainingEnv(gym.Env[Obs, Any]):
         goal[self._goal] = 1
         shown = {**self._obs, "goal": goal}
         if self._cells is not None:
-            shown["goal_cells"] = self._marked(self._cells)
+            shown["goal_cells"] = goal_cells(self._seen.world, self._goal, self._cells)
         return shown
-
-    def _marked(self, size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """Return the cells where a rule of the goal applies, whatever the hand holds."""
-        view: GridView = self._seen.world
-        marked = np.zeros(size, np.uint8)
-        part = marked[: view.height, : view.width]
-        for rule in view.rules.get(self._goal, ()):
-            fits = np.ones((view.height, view.width), np.bool_)
-            if rule.at is not None:
-                fits &= np.isin(view.fixtures, list(rule.at))
-            if rule.thing is not None:
-                fits &= np.isin(view.things, list(rule.thing))
-            part |= fits
-        return marked
 
     def _info(self) -> dict[str, Any]:
         """Return what is told of a step."""
@@ -409,6 +395,20 @@ class SkillTrainingEnv(gym.Env[Obs, Any]):
         if row is not None:
             info["action_mask"] = row.copy()
         return info
+
+
+def goal_cells(view: GridView, goal: int, size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return the cells where a rule of a goal applies, whatever the hand holds, ``[H, W]``."""
+    marked = np.zeros(size, np.uint8)
+    part = marked[: view.height, : view.width]
+    for rule in view.rules.get(goal, ()):
+        fits = np.ones((view.height, view.width), np.bool_)
+        if rule.at is not None:
+            fits &= np.isin(view.fixtures, list(rule.at))
+        if rule.thing is not None:
+            fits &= np.isin(view.things, list(rule.thing))
+        part |= fits
+    return marked
 
 
 def agent_mind(agent: HierarchicalAgent) -> Any:

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from stratagym.baselines.methods import Settings, check_method, load_settings
+from stratagym.baselines.methods import Options, Settings, Skills, check_method, load_settings
 from stratagym.baselines.suites import EnvironmentSpec, InputError, one_line, parse_environment
 
 SCHEMA = 1
@@ -256,12 +256,27 @@ def learn(folder: Path, run: Run, progress: Progress | None) -> dict[str, Any]:
 
 
 def lanes_of(run: Run, split: str, count: int, mode: str = "SameStep") -> Any:
-    """Return a batch of the run's environment."""
-    from stratagym.baselines.learning import build
+    """Return a batch of what the run's policy acts in: the environment, its SMDP, or one skill of it.
 
-    options = build.options_for(run.spec, run.settings, split)
+    Raises:
+        InputError: if an option is wrong, or the method does not fit the environment.
+    """
+    from stratagym.baselines.learning import build, skills
+
+    settings = run.settings
+    options = build.options_for(run.spec, settings, split)
     whole = EnvironmentSpec(run.spec.id, options, run.spec.label)
+    if isinstance(settings, Options):
+        return skills.smdp(whole, count, settings, mode)
+    if isinstance(settings, Skills):
+        return skills.practice(whole, count, settings, mode)
     return whole.make_batch(count, mode, events=False)
+
+
+def validation_of(run: Run) -> Any:
+    """Return the batch in which a run is measured."""
+    lanes = isinstance(run.settings, Options | Skills)
+    return lanes_of(run, "validation", run.settings.eval_episodes, "SameStep" if lanes else "Disabled")
 
 
 def describe(run: Run, batch: Any, observations: Any, actions: Any, model: Any = None) -> dict[str, Any]:
@@ -278,7 +293,9 @@ def describe(run: Run, batch: Any, observations: Any, actions: Any, model: Any =
         "actions": trained.describe_space(actions),
         "net": settings.net,
         "lstm": getattr(settings, "lstm", None),
-        "masked": run.method in build.MASKED,
+        "masked": build.is_masked(run.method, actions),
+        "skills": getattr(settings, "skills", None),
+        "planner": getattr(settings, "planner", None),
         "first_agent": build.first_agent(model.env) if model is not None else build.first_agent_of(batch),
         "clock": settings.clock,
     }
@@ -321,7 +338,7 @@ def validate(policy: Any, batch: Any, *, masked: bool, recurrent: bool = False) 
 
     Args:
         policy: of SB3.
-        batch: with autoreset disabled, its options those of the run, on validation seeds.
+        batch: with autoreset disabled or in the same step, its options those of the run.
         masked: whether the policy takes masks.
         recurrent: whether it has a memory.
 
@@ -347,8 +364,9 @@ def validate(policy: Any, batch: Any, *, masked: bool, recurrent: bool = False) 
         returns += np.where(over, 0.0, rewards)
         steps += ~over
         ended = (terminated | truncated) & ~over
-        success[ended] = np.asarray(info["success"])[ended]
-        ticks[ended] = np.asarray(info["time"])[ended]
+        told = info.get("final_info", info)
+        success[ended] = np.asarray(told["success"])[ended]
+        ticks[ended] = np.asarray(told["time"])[ended]
         over |= ended
     return {
         "success": float(success.mean()),

@@ -20,8 +20,17 @@ from stratagym.baselines.learning.vec_env import LanesVecEnv
 from stratagym.baselines.methods import Cloning, Dqn, OnPolicy, Recurrent, Settings
 from stratagym.baselines.suites import TASK_ID, EnvironmentSpec, InputError
 
-MASKED = ("maskable_ppo", "hppo", "bc")
+MASKED = ("maskable_ppo", "hppo", "bc", "skill_ppo")
 """Methods whose policy chooses among the allowed actions only."""
+
+
+GRAPHS = ("maskable_ppo", "hppo", "bc")
+"""Methods that take the graph view."""
+
+
+def is_masked(method: str, space: spaces.Space[Any]) -> bool:
+    """Return whether a method's policy takes masks (what is continuous has none)."""
+    return method in MASKED and not isinstance(space, spaces.Box)
 
 
 def options_for(spec: EnvironmentSpec, settings: Settings, split: str | None = None) -> dict[str, Any]:
@@ -97,7 +106,7 @@ def make_model(
         policy["lstm_hidden_size"] = settings.lstm
         return RecurrentPPO("MultiInputLstmPolicy", venv, policy_kwargs=policy, **common)
     buffer: dict[str, Any] = {}
-    masked = method in MASKED
+    masked = is_masked(method, venv.action_space)
     if settings.discount == "ticks":
         buffer["rollout_buffer_class"] = MaskableTickBuffer if masked else TickBuffer
         buffer["rollout_buffer_kwargs"] = {"source": _adapter(venv)}
@@ -120,12 +129,12 @@ def _check(method: str, settings: Settings, venv: VecEnv) -> None:
         InputError: saying what to take instead.
     """
     space = venv.action_space
-    if isinstance(space, spaces.Box) and method != "ppo":
+    if isinstance(space, spaces.Box) and method not in ("ppo", "skill_ppo"):
         raise InputError(f"{method} chooses among actions, but here they are continuous; take ppo")
     if method == "dqn" and not isinstance(space, spaces.Discrete):
         raise InputError("dqn acts for one agent; take maskable_ppo or ppo for several")
-    if settings.view == "graph" and method not in MASKED:
-        raise InputError(f"view='graph' needs a policy over masks: {', '.join(MASKED)}; {method} sees 'flat'")
+    if settings.view == "graph" and method not in GRAPHS:
+        raise InputError(f"view='graph' needs a policy over masks: {', '.join(GRAPHS)}; {method} sees 'flat'")
     if isinstance(settings, OnPolicy):
         size = settings.n_steps * venv.num_envs
         if settings.batch_size > size or size % settings.batch_size:

@@ -64,7 +64,7 @@ def clone(folder: Path, run: train.Run, progress: Progress | None) -> dict[str, 
 
         policy.load_state_dict(trained.load(run.start).weights)
     train.cut_rows(folder / train.ROWS, first)
-    seeing = train.lanes_of(run, "validation", settings.eval_episodes, "Disabled")
+    seeing = train.validation_of(run)
     last: dict[str, Any] = {"step": first}
     for epoch in range(first, settings.epochs):
         loss, agreement = _epoch(policy, optimizer, demos, settings.batch_size, run.seed + epoch)

@@ -19,8 +19,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, filter_excluded_keys
 
 from stratagym.baselines import train
-from stratagym.baselines.learning import checkpoint
-from stratagym.baselines.learning.build import MASKED
+from stratagym.baselines.learning import checkpoint, skills
 
 
 class Board(KVWriter):
@@ -115,10 +114,10 @@ class Course(BaseCallback):
         """Play the validation episodes; keep the agent if none was better."""
         settings = self.run.settings
         if self._batch is None:
-            self._batch = train.lanes_of(self.run, "validation", settings.eval_episodes, "Disabled")
+            self._batch = train.validation_of(self.run)
         found = train.validate(
             self.model.policy, self._batch,
-            masked=self.run.method in MASKED, recurrent=self.run.method == "recurrent_ppo",
+            masked=bool(self.about["masked"]), recurrent=self.run.method == "recurrent_ppo",
         )  # fmt: skip
         self.last = {"step": steps, **found}
         self._row({"kind": "validation", **self.last})
@@ -129,10 +128,15 @@ class Course(BaseCallback):
             self._best = (found["success"], found["return"])
             checkpoint.write_folder(
                 self.folder / "best",
-                lambda part: checkpoint.save_agent(part, {**self.about, "step": steps}, self.model.policy),
+                lambda part: self._keep(part, steps),
             )
         if self.progress is not None:
             self.progress(steps, settings.total_steps, self._now())
+
+    def _keep(self, folder: Path, steps: int) -> None:
+        """Write the present agent; learned skills that it was trained over go with it."""
+        checkpoint.save_agent(folder, {**self.about, "step": steps}, self.model.policy)
+        skills.keep(folder, self.about)
 
     def _row(self, row: Mapping[str, Any]) -> None:
         """Append one measurement; it is on the disk when this returns."""
@@ -169,7 +173,7 @@ class Course(BaseCallback):
         self._save(steps)
         checkpoint.write_folder(
             self.folder / "final",
-            lambda part: checkpoint.save_agent(part, {**self.about, "step": steps}, self.model.policy),
+            lambda part: self._keep(part, steps),
         )
         self.last["cpu"] = self._cpu()
         if self._batch is not None:

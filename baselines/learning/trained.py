@@ -227,10 +227,18 @@ class TrainedAgent:
         about: content of ``agent.json``.
         weights: of the policy.
         deterministic: whether the likeliest action is taken, or one drawn.
+        folder: where it is kept, None if nowhere.
     """
 
-    def __init__(self, about: Mapping[str, Any], weights: Any, *, deterministic: bool = True) -> None:
-        self.about, self.deterministic = about, deterministic
+    def __init__(
+        self,
+        about: Mapping[str, Any],
+        weights: Any,
+        *,
+        deterministic: bool = True,
+        folder: Path | None = None,
+    ) -> None:
+        self.about, self.deterministic, self.folder = about, deterministic, folder
         self.eyes = Eyes(about["eyes"])
         self.masked = bool(about["masked"])
         self.weights = weights
@@ -249,6 +257,17 @@ class TrainedAgent:
         """Return what is attached to the observation as ``arrays``."""
         return self.eyes.see(base)
 
+    @property
+    def primitive(self) -> bool:
+        """Whether it acts in a world by the world's own actions."""
+        return self.about["method"] not in ("hppo", "skill_ppo")
+
+    def with_skills(self) -> Any:
+        """Return the agent as it plays in a world: its level joined to the other."""
+        from stratagym.baselines.learning import skills
+
+        return skills.under_planner(self) if self.about["method"] == "skill_ppo" else skills.over_skills(self)
+
     def act(self, observation: Observation) -> Any:
         """Return one action for each agent.
 
@@ -256,9 +275,22 @@ class TrainedAgent:
             InputError: if the task has more agents than the policy can play.
         """
         shown, mask = observation.arrays, observation.mask
-        if observation.world is not None and not self.about.get("skills"):
+        if observation.world is not None and self.primitive:
             mask = observation.world.mask
-        assert shown is not None, "whoever plays a trained agent attaches what it sees"
+        if shown is None:
+            raise InputError("a trained agent needs observation.arrays; see its method sees")
+        return self.choose(shown, mask)
+
+    def choose(self, shown: Mapping[str, Any], mask: Any) -> Any:
+        """Return the network's choice.
+
+        Args:
+            shown: arrays as its observation space has them.
+            mask: ``[A, n + 1]`` what is allowed, the last waits.
+
+        Raises:
+            InputError: if there are more agents than the policy can play.
+        """
         policy = self._fitting(shown, mask)
         space = policy.action_space
         if isinstance(space, spaces.Box):
@@ -375,4 +407,4 @@ def load(path: str | Path, *, deterministic: bool = True) -> TrainedAgent:
     ]
     if lacking:
         raise InputError(f"{folder / AGENT}: lacks {', '.join(lacking)}")
-    return TrainedAgent(about, load_tensors(folder / POLICY), deterministic=deterministic)
+    return TrainedAgent(about, load_tensors(folder / POLICY), deterministic=deterministic, folder=folder)

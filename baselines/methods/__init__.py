@@ -109,15 +109,26 @@ class Cloning(Settings):
 
 
 class Options(OnPolicy):
-    """PPO over skills: a step is a whole skill, discounted by the ticks that it took."""
+    """PPO over skills: a step is a whole skill, discounted by the ticks that it took.
 
+    Attributes:
+        skills: ``scripted``, or the folder of a run of ``skill_ppo``.
+    """
+
+    skills: str = "scripted"
     discount: Literal["steps", "ticks"] = "ticks"
 
 
 class Skills(OnPolicy):
-    """PPO of a goal-conditioned skill, in the environment that trains one."""
+    """PPO of a goal-conditioned skill, in the environment that trains one.
+
+    Attributes:
+        planner: who chooses the goals when the skill is played.
+        shaping: how much coming nearer pays.
+    """
 
     planner: str = "critical_path"
+    shaping: Annotated[float, Field(ge=0.0)] = 0.05
 
 
 MODELS: dict[str, type[Settings]] = {
