@@ -166,6 +166,7 @@ class Mind:
         self._triggers: set[str] = set()
         self._news: list[str] = []
         self._watch()
+        self._swap_twins()
         self._judge()
         self._settle()
         self._last = self._seen
@@ -216,6 +217,25 @@ class Mind:
             self._moved = self._time
 
     # -------------------------------------------------------------- judging
+
+    def _swap_twins(self) -> None:
+        """Let a body be at what its attempt has started, where the same rule is for several subtasks.
+
+        Of those the world starts the first that it can; who was on the way to that one gets the
+        other in exchange.
+        """
+        task, rules = self._seen.task, getattr(self._seen.world, "rules", {})
+        for b in self._bodies:
+            option, attends = self._options[b], task.agents[b].attends
+            if option is None or option.goal.kind != "do" or attends not in task.names:
+                continue
+            asked, begun = option.goal.subtask, task.names.index(attends)
+            if asked == begun or not rules.get(asked) or rules.get(asked) != rules.get(begun):
+                continue
+            for other in self._options:
+                if other is not None and other.goal.kind == "do" and other.goal.subtask == begun:
+                    other.goals[-1] = replace(other.goal, subtask=asked)
+            option.goals[-1] = replace(option.goal, subtask=begun)
 
     def _judge(self) -> None:
         """End the options that have come to something."""
