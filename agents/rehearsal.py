@@ -29,8 +29,11 @@ Value = tuple[float, ...]
 TICKS_MOST = 60_000
 """Simulated ticks that one search may take."""
 
-WEIGHTS = (0.0, 0.3, 1.0)
-"""Of the chain of work behind a subtask against the way to it, in the orders that a search begins with."""
+WEIGHTS = ((0.0, 0.0), (0.3, 0.0), (1.0, 0.0), (0.0, 10.0))
+"""Of what waits for a subtask, and of what is done before it, in the orders that a search begins with."""
+
+URGENT = 100
+"""Ticks of walking that a chance which passes is worth."""
 
 STRIDES = (97, 101, 103)
 """Primes by which the neighbours of an order are gone through."""
@@ -116,13 +119,17 @@ class InOrder:
 class Nearest:
     """Takes what can be started now: the nearest, less so many ticks for each tick of work that waits for it.
 
+    What another run has opened for a limited time (a ``max`` lag) comes before all else.
+
     Args:
         structure: of the task.
         weight: ticks of walking that one tick of the chain of work behind a subtask is worth.
+        depth: ticks of walking that each subtask done before it is worth: to finish what is begun.
     """
 
-    def __init__(self, structure: Structure, weight: float) -> None:
-        self._structure, self._weight = structure, weight
+    def __init__(self, structure: Structure, weight: float, depth: float = 0.0) -> None:
+        self._structure, self._weight, self._depth = structure, weight, depth
+        self._behind = _before(structure) if depth else []
 
     def take(
         self, sim: Simulator, stage: Stage, body: int, going: Mapping[int, int]
@@ -144,6 +151,14 @@ class Nearest:
                 status = sim.status()
                 tails = self._structure.tails(status)
             score = ticks - self._weight * tails[i] - (1000 if manned else 0)
+            if self._depth:
+                score -= self._depth * self._behind[i]
+            if any(
+                lag.maximum is not None and has(m, at.DONE, j)
+                for lag in subtask.lags
+                for j in lag.predecessors
+            ):
+                score -= URGENT
             if best is None or score < best[0]:
                 best = (score, i)
         if best is None:
@@ -154,6 +169,16 @@ class Nearest:
     def more(self) -> bool:
         """Return whether something may yet be taken: always."""
         return True
+
+
+def _before(structure: Structure) -> list[int]:
+    """Return ``[n]`` how long the longest chain of subtasks before each is."""
+    depth = [0] * len(structure.graph.subtasks)
+    for i in reversed(structure.order):
+        for edge in structure.edges[i]:
+            if structure.forward(i, edge.successor):
+                depth[edge.successor] = max(depth[edge.successor], depth[i] + 1)
+    return depth
 
 
 def rehearse(
@@ -248,7 +273,7 @@ def improve(
     graph = simulator.graph
     structure = Structure(graph)
     takers: list[Taker] = [InOrder(_orders(plan.steps, len(graph.agents)))]
-    takers += [Nearest(structure, weight) for weight in WEIGHTS]
+    takers += [Nearest(structure, *weights) for weights in WEIGHTS]
     best: Rehearsed | None = None
     for taker in takers:
         tried = rehearse(simulator, stage, structure, taker, busy)
@@ -265,7 +290,7 @@ def improve(
         if tried.value > best.value:
             orders, best = other, tried
             untried = _neighbours(orders, graph.agents, sizes)
-    if not best.steps:
+    if not best.steps or (graph.goal is not None and not best.value[0]):
         return plan
     reason = f"{plan.reason}; rehearsed to {best.end}"
     return Plan(best.steps, plan.made, best.end, reason, rehearsed=True)
