@@ -402,6 +402,10 @@ class PlacesReference:
             return
         run = self.runs[name]
         effect, site = run["rule"].get(moment, {}), run["site"]
+        if moment == "undone" and site is not None:
+            made = run["rule"].get("success", {}).get("fixture", self.fixture[site])
+            if site in self.occupied or self.fixture[site] != made:
+                site = None
         if site is not None and "fixture" in effect:
             self.fixture[site] = effect["fixture"]
         if site is not None and "thing" in effect:

@@ -37,7 +37,6 @@ from stratagym.envs.worlds.sites import (
     RUN_RULE,
     RUN_SITE,
     UNTIL,
-    WORD,
     affect_body,
     body_of,
     earn_success,
@@ -396,7 +395,7 @@ def world_reset(m: Memory) -> None:
     for a in range(m.t[at.T_AGENTS]):
         row, record = body_of(m, a), table_of(m, P_BODIES) + a * START_SIZE
         m.s[row + BODY_AT], m.s[row + PACE], m.s[row + HAND] = m.t[record], m.t[record + 1], m.t[record + 2]
-        m.s[row + WORD] = m.s[row + AIM] = m.s[row + AIM_RULE] = -1
+        m.s[row + sites.WORD] = m.s[row + AIM] = m.s[row + AIM_RULE] = -1
         m.s[part(m, Q_WAYS) + a * WAY_SIZE + CAME] = m.t[record]
         for item in range(head(m, sites.W_ITEMS)):
             stock = m.t[table_of(m, P_STOCKS) + a * head(m, W_ROOM_ITEMS) + item]
@@ -452,7 +451,7 @@ def do_here(m: Memory, a: int, action: int) -> bool:
     if action >= head(m, W_IDLE):
         return False
     if action >= head(m, W_SAY):
-        m.s[body + WORD] = action - head(m, W_SAY)
+        m.s[body + sites.WORD] = action - head(m, W_SAY)
     elif action >= head(m, W_SHARE):
         item = action - head(m, W_SHARE)
         other = partner_of(m, a, item)
@@ -565,6 +564,8 @@ def change_site(m: Memory, i: int, moment: int) -> None:
     if effect == sites.NO_EFFECT:
         return
     site = m.s[run + RUN_SITE]
+    if moment == sites.WHEN_UNDONE and site >= 0 and not is_as_left(m, what, site):
+        site = -1
     if site >= 0 and m.t[effect + sites.NEW_FIXTURE] != sites.STAYS:
         m.s[site_of(m, site) + FIXTURE] = m.t[effect + sites.NEW_FIXTURE]
     if site >= 0 and m.t[effect + sites.NEW_THING] != sites.STAYS:
@@ -572,6 +573,16 @@ def change_site(m: Memory, i: int, moment: int) -> None:
     affect_body(m, m.s[run + RUN_BODY], effect)
     if m.t[effect + sites.TURN_COUNT] > 0:
         turn_things(m, effect)
+
+
+def is_as_left(m: Memory, rule: int, site: int) -> bool:
+    """Return whether nothing goes on at a site, and its fixture is still what a success made of it."""
+    row, effect = site_of(m, site), effect_of(m, rule, sites.ON_SUCCESS)
+    if m.s[row + WORKS] > 0:
+        return False
+    if effect == sites.NO_EFFECT or m.t[effect + sites.NEW_FIXTURE] == sites.STAYS:
+        return True
+    return m.s[row + FIXTURE] == m.t[effect + sites.NEW_FIXTURE]
 
 
 def replace_thing(m: Memory, i: int, site: int, thing: int) -> None:
@@ -722,7 +733,7 @@ def world_view(m: Memory, out: Bytes, base: int) -> None:
         out[spot + line] = as_byte(until_departure(m, rule))
     spot += lines
     for a in range(m.t[at.T_AGENTS]):
-        out[spot + a] = m.s[body_of(m, a) + WORD] + 1
+        out[spot + a] = m.s[body_of(m, a) + sites.WORD] + 1
     spot += agents
     if head(m, W_FOG) == 0:
         for a in range(agents):
