@@ -19,6 +19,7 @@ from stratagym.agents.planners.dispatch import RandomAgent, RuleAgent
 from stratagym.agents.planners.errands import ErrandAgent
 from stratagym.agents.planners.grprop import GRPropAgent
 from stratagym.agents.planners.optimal import OptimalAgent
+from stratagym.agents.planners.rounds import RoundAgent
 from stratagym.agents.primitive import RandomPrimitive
 
 Factory = Callable[..., Agent]
@@ -41,6 +42,7 @@ AGENTS: Mapping[str, Factory] = {
     "grprop": GRPropAgent,
     "beam": BeamAgent,
     "optimal": OptimalAgent,
+    "rounds": RoundAgent,
     "errands": ErrandAgent,
     "hierarchical": hierarchical,
     "random_primitive": RandomPrimitive,

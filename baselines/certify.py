@@ -42,6 +42,9 @@ EFFORT_IN_PLACE = 1.0
 WITNESSES = ("hierarchical",)
 """Agents by name, of which the best is the witness."""
 
+WITNESSES_AMONG_PLACES = ("rounds",)
+"""The same where ways and hours are known as a table, which this planner counts exactly."""
+
 WITNESS_SEEDS = (0, 1, 2)
 """Episodes that a witness plays where something is drawn; its value is the median. Else the first."""
 
@@ -86,7 +89,7 @@ def witnessed(task: Task, scene: Scene) -> float | None:
     model = Model("witness", 1, lambda index: task, scene=lambda index: scene)
     seeds = WITNESS_SEEDS if task.graph.random or _draws(scene.to_dict()) else WITNESS_SEEDS[:1]
     medians = []
-    for name in WITNESSES:
+    for name in WITNESSES_AMONG_PLACES if scene.kind == "places" else WITNESSES:
         episodes = [_play(model, name, seed) for seed in seeds]
         times = [episode.time for episode in episodes if episode.success]
         if times:
