@@ -324,7 +324,7 @@ class Session:
         self.message = (f"{self._name(self.body)} is yours", MUTED)
 
     def _turn(self, by: int) -> None:
-        pages = -(-len(self.menu()) // PAGE)
+        pages = -(-len(self._choices()[1]) // PAGE)
         self.page = (self.page + by) % max(1, pages)
 
     def _steer(self, key: str) -> None:
@@ -377,23 +377,31 @@ class Session:
         """
         if self._boxed:
             return []
-        observation = self.base.observation()
-        world = observation.world
-        mask = (observation.mask if world is None else world.mask)[self.body]
-        names = self._names()
-        choices = [k for k in range(len(names) - 1) if not names[k].startswith("(unused")]
-        fixed: list[tuple[str, int]] = []
-        if self._walks:
-            rest = choices[4:]
-            fixed = [(key, rest.pop(0)) for key in ("c",) if rest and names[rest[0]] == "carry"]
-            fixed += [(key, rest.pop(0)) for key in ("space",) if rest]
-        else:
-            rest = [k for k in choices if mask[k]]
-        rest = rest[self.page * PAGE : (self.page + 1) * PAGE]
+        fixed, rest = self._choices()
+        names, mask = self._names(), self._mask()
+        shown = rest[self.page * PAGE : (self.page + 1) * PAGE]
         letters = [key for key in LETTERS if key not in dict(fixed)]
-        return [
-            Entry(key, names[k], k, bool(mask[k])) for key, k in (*fixed, *zip(letters, rest, strict=False))
-        ]
+        keyed = (*fixed, *zip(letters, shown, strict=False))
+        return [Entry(key, names[k], k, bool(mask[k])) for key, k in keyed]
+
+    def _choices(self) -> tuple[list[tuple[str, int]], list[int]]:
+        """Return the actions with keys of their own, and all others of the menu."""
+        names, mask = self._names(), self._mask()
+        rest = [k for k in range(len(names) - 1) if not names[k].startswith("(unused")]
+        fixed: list[tuple[str, int]] = []
+        if not self._walks:
+            return fixed, [k for k in rest if mask[k]]
+        rest = rest[4:]
+        if rest and names[rest[0]] == "carry":
+            fixed.append(("c", rest.pop(0)))
+        if rest:
+            fixed.append(("space", rest.pop(0)))
+        return fixed, rest
+
+    def _mask(self) -> Any:
+        """Return what the present body could do, ``[actions]``."""
+        observation = self.base.observation()
+        return (observation.mask if observation.world is None else observation.world.mask)[self.body]
 
     # ------------------------------------------------------------ the picture
 
@@ -488,7 +496,8 @@ def play(session: Session, window: Window | None = None) -> None:
         while session.running and window.show(frame):
             keys = window.take()
             for key in keys:
-                session.press(key)
+                if session.running:
+                    session.press(key)
             if keys and session.running:
                 frame = session.picture()
     finally:
