@@ -100,6 +100,35 @@ def _expand(typingctx: Any, word: Any, out: Any, base: Any, count: Any) -> Any:
     return nb.void(nb.uint64, out, nb.int64, nb.int64), codegen
 
 
+@intrinsic
+def _pack_cells(typingctx: Any, m: Any, q: Any, shift: Any, out: Any, base: Any, count: Any) -> Any:
+    """Write one byte of each of at most 7 integers of a lane (``grid_kernel``), by one masked store."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        i8, i32, i64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+        ints8, bytes8, bits8 = (ir.VectorType(kind, 8) for kind in (i32, i8, ir.IntType(1)))
+        lane = builder.extract_value(args[0], Memory._fields.index("s"))
+        q, shift, base, count = (
+            context.cast(builder, args[k], signature.args[k], nb.int64) for k in (1, 2, 4, 5)
+        )
+        load = builder.load(builder.bitcast(builder.gep(lane, [q]), ints8.as_pointer()), align=4)
+        amounts = ir.Constant(ints8, ir.Undefined)
+        for k in range(8):
+            amounts = builder.insert_element(amounts, builder.trunc(shift, i32), ir.Constant(i32, k))
+        marks = builder.icmp_signed("==", shift, ir.Constant(i64, 16))
+        kept = builder.select(marks, ir.Constant(bytes8, [3] * 8), ir.Constant(bytes8, [255] * 8))
+        value = builder.and_(builder.trunc(builder.lshr(load, amounts), bytes8), kept)
+        left = builder.trunc(builder.sub(ir.Constant(i64, 8), count), i8)
+        mask = builder.bitcast(builder.lshr(ir.Constant(i8, -1), left), bits8)
+        place = builder.bitcast(builder.gep(args[3], [base]), bytes8.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [bytes8, bytes8.as_pointer(), i32, bits8])
+        store = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.store.v8i8.p0")
+        builder.call(store, [value, place, ir.Constant(i32, 1), mask])
+        return context.get_dummy_value()
+
+    return nb.void(m, nb.int64, nb.int64, out, nb.int64, nb.int64), codegen
+
+
 REPLACED: dict[str, Callable[..., Any]] = {
     "lowest": _count_trailing_zeros,
     "u64": _word,
@@ -109,6 +138,7 @@ REPLACED: dict[str, Callable[..., Any]] = {
 if get_host_cpu_features().get("avx512bw"):
     # Elsewhere a masked store of bytes is slower than the loop.
     REPLACED["expand"] = _expand
+    REPLACED["pack_cells"] = _pack_cells
 
 
 @njit

@@ -44,9 +44,6 @@ from stratagym.envs.worlds.view import FACINGS, UNKNOWN, BodyView, Facing, GridV
 MAX_SIDE = 254
 """Longest side of a map, in cells: a view has one byte for a coordinate."""
 
-WINDOW = 3
-"""How far the window of the flat view reaches in every direction."""
-
 PLACE_EVENTS = ("move", "lock", "unlock", "block", "clear")
 
 Cell = tuple[int, int]
@@ -487,24 +484,22 @@ class GridScene:
         table = Table(kernel.GRID_HEADS)
         table.kinds(self.fixtures, self.things)
         table.rules(self.rules, len(self.fixtures.names), len(self.verbs))
-        outside = len(self.fixtures.names)
-        ring = np.full((self.height + 2, self.width + 2), outside, np.int64)
-        ring[1:-1, 1:-1] = self.standing + (self.lying << kernel.THING_SHIFT)
+        ring = np.pad(self.standing + 1 + (self.lying << kernel.THING_SHIFT), kernel.RING)
         bodies = [
             [self._ring(body.at), body.facing, body.hand, body.pace, *body.stock] for body in self.bodies
         ]
         happenings = [
             [at.EVENT_WORDS.index(e.kind), *e.moment, e.thing, self._ring(e.cell)] for e in self.events
         ]
-        swaps = [[*self.swaps[kind], -1] for kind in PLACE_EVENTS[1:]]
+        swaps = [self.swaps[kind] for kind in PLACE_EVENTS[1:]]
         vitals = table.put(self.drops)
-        seen = self.radius if self.radius else WINDOW
+        seen = self.radius if self.radius else kernel.RING
         heads = {
             sites.W_ITEMS: items,
             sites.W_VITALS: len(self.vitals),
             sites.W_HEALTH: self.health_ticks,
             sites.P_VITALS: vitals,
-            kernel.G_STRIDE: self.width + 2,
+            kernel.G_STRIDE: self.stride,
             kernel.G_CELLS: ring.size,
             kernel.G_HERE: int(self.here),
             kernel.G_HANDS: int(self.hands),
@@ -524,14 +519,23 @@ class GridScene:
         return table.ints
 
     def _ring(self, cell: Cell) -> int:
-        """Return the number of a cell where the ring around the map is counted too."""
+        """Return the number of a cell where the rings around the map are counted too."""
         x, y = cell
-        return x + 1 + (self.width + 2) * (y + 1)
+        return x + kernel.RING + self.stride * (y + kernel.RING)
+
+    def _unring(self, cell: int) -> Cell:
+        """Return the cell with a number of ``_ring``."""
+        return cell % self.stride - kernel.RING, cell // self.stride - kernel.RING
+
+    @property
+    def stride(self) -> int:
+        """Cells from one row to the next, with the rings."""
+        return self.width + 2 * kernel.RING
 
     def sizes(self) -> tuple[int, ...]:
         """Return its ``grid_kernel.Sizes``."""
         graph = self.graph
-        cells = (self.width + 2) * (self.height + 2)
+        cells = self.stride * (self.height + 2 * kernel.RING)
         unattended = any(s.attended is not None for s in graph.subtasks)
         return kernel.Sizes(
             ints=len(self._table),
@@ -550,7 +554,7 @@ class GridScene:
             fog=int(self.fog),
             things=int(len(self.things.names) > 1),
             marks=int(len(graph.agents) > 1 or unattended),
-            radius=min(WINDOW, self.radius or WINDOW),
+            radius=min(kernel.RING, self.radius or kernel.RING),
         )
 
     def compile(self, sizes: tuple[int, ...], wide: int) -> list[int]:
@@ -586,8 +590,7 @@ class GridScene:
 
     def place(self, m: Memory, a: int) -> Cell:
         """Return the cell of a body."""
-        cell, stride = int(m.s[sites.body_of(m, a) + sites.BODY_AT]), self.width + 2
-        return cell % stride - 1, cell // stride - 1
+        return self._unring(int(m.s[sites.body_of(m, a) + sites.BODY_AT]))
 
     def sees(self, m: Memory, agent: int | None, place: int) -> bool:
         """Return whether an agent's body (None: any body) sees a cell, given as ``x + width * y``."""
@@ -607,8 +610,9 @@ class GridScene:
     def codes(self, m: Memory) -> Layer:
         """Return ``[H, W]`` the cells of a lane as the kernel keeps them."""
         first = m.t[at.Q_WORLD] + kernel.CELLS
-        cells = np.array(m.s[first : first + (self.width + 2) * (self.height + 2)], np.int32)
-        return cells.reshape(self.height + 2, self.width + 2)[1:-1, 1:-1]
+        rows, ring = self.height + 2 * kernel.RING, kernel.RING
+        cells = np.array(m.s[first : first + rows * self.stride], np.int32).reshape(rows, self.stride)
+        return cells[ring:-ring, ring:-ring]
 
     def look(
         self, m: Memory, graph: TaskGraph, agent: int | None, knowledge: Knowledge, *, fog: bool = True
@@ -630,8 +634,7 @@ class GridScene:
         for i in range(n):
             run = sites.run_of(m, i)
             if has(m, at.RUNNING, i) and m.t[m.s[run + sites.RUN_RULE] + sites.ON_THE_SPOT] == 0:
-                stride = self.width + 2
-                x, y = m.s[run + sites.RUN_SITE] % stride - 1, m.s[run + sites.RUN_SITE] // stride - 1
+                x, y = self._unring(m.s[run + sites.RUN_SITE])
                 if seen[y, x]:
                     busy[x, y] = i if told and i not in hidden else UNKNOWN
         return GridView(
@@ -641,7 +644,7 @@ class GridScene:
             mask=self._mask(m, agent),
             bodies=tuple(self._body(m, a, agent, seen) for a in range(len(self.bodies))),
             viewer=agent,
-            fixtures=np.where(seen, cells & kernel.FIXTURE_BITS, UNKNOWN).astype(np.int16),
+            fixtures=np.where(seen, (cells & kernel.FIXTURE_BITS) - 1, UNKNOWN).astype(np.int16),
             things=np.where(seen, (cells & kernel.THING_BITS) >> kernel.THING_SHIFT, UNKNOWN).astype(
                 np.int16
             ),

@@ -4,9 +4,10 @@ Owns the hooks of ``base`` for a map of cells and what they read: plain scalar l
 integers that run interpreted and compiled. What rules and effects are is ``sites``; scenes
 are made by ``grid``. The rules stand in words in ``docs/worlds.md``.
 
-Cells are counted row by row on the map with a ring of cells around it that lie outside and
-that nobody can enter, so that every cell of the map has four neighbours. A cell is one
-integer: what stands there, what lies there, which body is there, whether a run is going on.
+Cells are counted row by row on the map with ``RING`` rings of cells around it that lie
+outside and that nobody can enter, so that nothing that looks at neighbours needs to look out
+for the edge. A cell is one integer: what stands there, what lies there, whether a body is
+there and which, whether a run is going on.
 """
 
 from __future__ import annotations
@@ -88,9 +89,17 @@ MODULES = (sites,)
 # the state: heads, the cells, and then as the table says
 (COMING_EVENT, SHUFFLED, MOVERS, CELLS) = range(4)
 
-# a cell
-FIXTURE_BITS, THING_SHIFT, BODY_SHIFT, BUSY_SHIFT = 255, 8, 16, 25
-THING_BITS, BODY_BITS, BUSY_BIT = 255 << THING_SHIFT, 511 << BODY_SHIFT, 1 << BUSY_SHIFT
+# a cell: the fixture's code + 1 (0 outside), the thing, two marks (a body, a run), and the body's number
+FIXTURE_BITS, THING_SHIFT, MARK_SHIFT, BODY_SHIFT = 255, 8, 16, 18
+THING_BITS, BODY_BIT, BUSY_BIT, BODY_BITS = (
+    255 << THING_SHIFT,
+    1 << MARK_SHIFT,
+    2 << MARK_SHIFT,
+    255 << BODY_SHIFT,
+)
+
+RING = 3
+"""Cells around the map on each side: as far as the window of the flat view reaches."""
 
 # a body at reset
 (BORN_AT, BORN_FACING, BORN_HAND, BORN_PACE, BORN_SIZE) = range(5)
@@ -173,8 +182,8 @@ def cell_of(m: Memory, cell: int) -> int:
 
 
 def fixture_in(value: int) -> int:
-    """Return what stands in a cell, given its integer."""
-    return value & FIXTURE_BITS
+    """Return what stands in a cell, given its integer; ``sites.OUTSIDE`` beyond the map."""
+    return (value & FIXTURE_BITS) - 1
 
 
 def thing_in(value: int) -> int:
@@ -184,7 +193,12 @@ def thing_in(value: int) -> int:
 
 def body_in(value: int) -> int:
     """Return which body is in a cell, -1 for none."""
-    return ((value & BODY_BITS) >> BODY_SHIFT) - 1
+    return (value & BODY_BITS) >> BODY_SHIFT if value & BODY_BIT != 0 else -1
+
+
+def body_bits(a: int) -> int:
+    """Return what a cell's integer has more while body ``a`` is there."""
+    return BODY_BIT + (a << BODY_SHIFT)
 
 
 def busy_in(value: int) -> bool:
@@ -202,7 +216,7 @@ def put_thing(m: Memory, cell: int, thing: int) -> None:
 def put_fixture(m: Memory, cell: int, fixture: int) -> None:
     """Have a fixture stand in a cell in place of what does."""
     q = cell_of(m, cell)
-    m.s[q] = m.s[q] - (m.s[q] & FIXTURE_BITS) + fixture
+    m.s[q] = m.s[q] - (m.s[q] & FIXTURE_BITS) + fixture + 1
 
 
 def step_of(m: Memory, direction: int) -> int:
@@ -215,7 +229,7 @@ def step_of(m: Memory, direction: int) -> int:
 def number_of(m: Memory, cell: int) -> int:
     """Return the number of a cell on the map without the ring, ``x + width * y``."""
     stride = head(m, G_STRIDE)
-    return cell % stride - 1 + (stride - 2) * (cell // stride - 1)
+    return cell % stride - RING + (stride - 2 * RING) * (cell // stride - RING)
 
 
 def aim_of(m: Memory, a: int) -> int:
@@ -274,8 +288,8 @@ def walk(m: Memory, a: int, direction: int) -> None:
         return
     if flags_of_thing(m, thing_in(value)) & sites.SOLID != 0:
         return
-    m.s[there] += (a + 1) << BODY_SHIFT
-    m.s[here] -= (a + 1) << BODY_SHIFT
+    m.s[there] += body_bits(a)
+    m.s[here] -= body_bits(a)
     m.s[q + sites.BODY_AT] += step_of(m, direction)
     m.s[q + sites.UNTIL] = m.s[at.CLOCK] + m.s[q + sites.PACE]
 
@@ -352,7 +366,8 @@ def has_near(m: Memory, a: int, rule: int) -> bool:
         pattern = m.t[m.t[at.T_WORLD] + m.t[rule + sites.RULE_NEAR] + k]
         found = False
         for j in range(9):
-            found = found or matches(m, pattern, fixture_in(m.s[corner + j // 3 * stride + j % 3]))
+            fixture = fixture_in(m.s[corner + j // 3 * stride + j % 3])
+            found = found or (fixture != sites.OUTSIDE and matches(m, pattern, fixture))
         if not found:
             return False
     return True
@@ -548,7 +563,7 @@ def world_move(m: Memory) -> None:
             m.x[1 + k * at.EVENT_SIZE + at.E_WHO] = number_of(m, cell)
             if health_of(m, a) == 0:
                 # Who is down is in nobody's way.
-                m.s[cell_of(m, cell)] -= m.s[cell_of(m, cell)] & BODY_BITS
+                m.s[cell_of(m, cell)] -= body_bits(a)
 
 
 def take_place(m: Memory) -> None:
@@ -580,7 +595,7 @@ def befall(m: Memory, event: int) -> bool:
         put_thing(m, cell, thing)
         emit(m, kind, thing, number_of(m, cell))
         return True
-    swaps = m.t[at.T_WORLD] + head(m, P_SWAPS) + (kind - at.E_LOCK) * (head(m, sites.W_FIXTURES) + 1)
+    swaps = m.t[at.T_WORLD] + head(m, P_SWAPS) + (kind - at.E_LOCK) * head(m, sites.W_FIXTURES)
     old = fixture_in(value)
     new = m.t[swaps + old]
     if new < 0:
@@ -684,7 +699,7 @@ def world_reset(m: Memory) -> None:
         m.s[body + sites.HAND] = m.t[born + BORN_HAND]
         m.s[body + sites.PACE] = m.t[born + BORN_PACE]
         m.s[body + sites.WORD] = -1
-        m.s[cell_of(m, m.t[born + BORN_AT])] += (a + 1) << BODY_SHIFT
+        m.s[cell_of(m, m.t[born + BORN_AT])] += body_bits(a)
         for k in range(items):
             m.s[own_stock(m, a) + k] = m.t[born + BORN_SIZE + k]
     for i in range(m.t[at.T_SUBTASKS]):
@@ -767,8 +782,8 @@ def write_body(m: Memory, a: int, out: Bytes, base: int) -> int:
     q = body_of(m, a)
     stride = head(m, G_STRIDE)
     there = a < m.t[at.T_AGENTS]
-    out[base] = m.s[q + sites.BODY_AT] % stride if there else 0
-    out[base + 1] = m.s[q + sites.BODY_AT] // stride if there else 0
+    out[base] = m.s[q + sites.BODY_AT] % stride - RING if there else 0
+    out[base + 1] = m.s[q + sites.BODY_AT] // stride - RING if there else 0
     k = base + 2
     if head(m, V_FACING) != 0:
         out[k] = m.s[q + sites.FACING]
@@ -795,32 +810,35 @@ def write_window(m: Memory, a: int, out: Bytes, base: int) -> int:
     Layer after layer, row after row: what stands there (code + 1, 0 for what is outside or
     not seen), what lies there, then 1 for another body and 2 more for a run.
     """
-    stride = head(m, G_STRIDE)
     radius = head(m, V_RADIUS)
-    seen = head(m, G_WINDOW) if a < m.t[at.T_AGENTS] else -1
     wide = 2 * radius + 1
-    layer = wide * wide
-    things = head(m, V_THINGS) * layer
-    marks = things + head(m, V_MARKS) * layer
-    here = m.s[body_of(m, a) + sites.BODY_AT]
-    x, y = here % stride, here // stride
-    height = head(m, G_CELLS) // stride
-    outside = head(m, sites.W_FIXTURES)
-    for dy in range(-radius, radius + 1):
-        row = base + (dy + radius) * wide + radius
-        shown = dy >= -seen and dy <= seen and y + dy >= 0 and y + dy < height
-        lo, hi = radius + 1, radius
-        if shown:
-            lo, hi = max(-seen, -x), min(seen, stride - 1 - x)
-        for dx in range(-radius, radius + 1):
-            value = outside
-            if dx >= lo and dx <= hi:
-                value = m.s[cell_of(m, here) + dy * stride + dx]
-            fixture = fixture_in(value)
-            out[row + dx] = fixture + 1 if fixture < outside else 0
-            if things != 0:
-                out[row + layer + dx] = thing_in(value)
-            if marks != things:
-                other = 1 if body_in(value) >= 0 and body_in(value) != a else 0
-                out[row + things + layer + dx] = other + 2 if busy_in(value) else other
-    return base + layer + marks
+    stride = head(m, G_STRIDE)
+    here = cell_of(m, m.s[body_of(m, a) + sites.BODY_AT])
+    seen = min(radius, head(m, G_WINDOW))
+    end = base
+    for shift in range(0, MARK_SHIFT + 1, THING_SHIFT):
+        if (shift == THING_SHIFT and head(m, V_THINGS) == 0) or (
+            shift == MARK_SHIFT and head(m, V_MARKS) == 0
+        ):
+            continue
+        first = end
+        end += wide * wide
+        if seen < radius or a >= m.t[at.T_AGENTS]:
+            for k in range(first, end):
+                out[k] = 0
+            if a >= m.t[at.T_AGENTS]:
+                continue
+        corner = first + (radius - seen) * (wide + 1)
+        for dy in range(-seen, seen + 1):
+            pack_cells(m, here + dy * stride - seen, shift, out, corner + (dy + seen) * wide, 2 * seen + 1)
+        if shift == MARK_SHIFT:
+            own = 1 if body_in(m.s[here]) == a else 0
+            out[first + radius * (wide + 1)] -= own
+    return end
+
+
+def pack_cells(m: Memory, q: int, shift: int, out: Bytes, base: int, count: int) -> None:
+    """Write one byte of each of some cells (of the marks two bits): at most 7, from ``m.s[q]`` on."""
+    bits = 3 if shift == MARK_SHIFT else 255
+    for k in range(count):
+        out[base + k] = (m.s[q + k] >> shift) & bits

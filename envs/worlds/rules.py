@@ -408,17 +408,17 @@ class Table:
 
         Args:
             rules: in the order in which they are tried.
-            fixtures: how many there are; one more stands for what lies outside.
+            fixtures: how many there are; before them stands what lies outside.
             verbs: how many there are.
         """
         places = [self.rule(rule) for rule in rules]
         records: list[int] = []
         for verb in range(verbs):
-            for fixture in range(fixtures + 1):
+            for fixture in range(sites.OUTSIDE, fixtures):
                 fitting = [
                     place
                     for place, rule in zip(places, rules, strict=True)
-                    if rule.verb == verb and _stands(rule, fixture, fixtures)
+                    if rule.verb == verb and _stands(rule, fixture)
                 ]
                 records += [self.put(fitting), len(fitting)]
         self.ints[sites.P_INDEX] = self.put(records)
@@ -451,7 +451,7 @@ class Table:
 
     def kinds(self, fixtures: Kinds, things: Kinds) -> None:
         """Write the flags of the fixtures (what lies outside is solid) and the properties of the things."""
-        self.ints[sites.P_FIXTURES] = self.put([*fixtures.flags, sites.SOLID])
+        self.ints[sites.P_FIXTURES] = self.put([sites.SOLID, *fixtures.flags]) + 1
         rows = []
         for flags, moves in zip(things.flags, things.moves, strict=True):
             chance = threshold(moves)
@@ -460,8 +460,8 @@ class Table:
         self.ints[sites.W_THINGS] = len(things.names)
 
 
-def _stands(rule: Rule, fixture: int, fixtures: int) -> bool:
-    if fixture == fixtures:
+def _stands(rule: Rule, fixture: int) -> bool:
+    if fixture == sites.OUTSIDE:
         return rule.on_the_spot
     return rule.at is None or fixture in rule.at
 

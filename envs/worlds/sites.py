@@ -19,19 +19,22 @@ from stratagym.envs.task.starts import able, emit, idle
 NOTHING = 0
 """Code of no thing."""
 
+OUTSIDE = -1
+"""Code of what stands outside the map."""
+
 # flags of fixtures and things
 SOLID, HOLDS, SWALLOWS, PORTABLE, MOVING = 1, 2, 4, 8, 16
 
 # the first heads of a world's table: W_ is a number, P_ a position in the table, Q_ one in the state
 (
-    W_FIXTURES,  # codes from here on lie outside
+    W_FIXTURES,
     W_THINGS,
     W_VERBS,
     W_ITEMS,  # items that bodies own; 0 where stock is common
     W_VITALS,
     W_HEALTH,  # ticks in which health changes by one
-    P_INDEX,  # pairs (position, count): rules that verb v may mean at fixture f, at v * (W_FIXTURES + 1) + f
-    P_FIXTURES,  # flags
+    P_INDEX,  # pairs (position, count): the rules that a verb may mean at a fixture
+    P_FIXTURES,  # flags; those of what lies outside stand before them
     P_THINGS,  # records
     P_VITALS,  # ticks in which each drops by one
     Q_BODIES,
@@ -132,7 +135,7 @@ def fits_hand(m: Memory, rule: int, thing: int) -> bool:
 def rule_list(m: Memory, verb: int, fixture: int) -> int:
     """Return where the position and the count of the rules stand that a verb may mean at a fixture."""
     width = head(m, W_FIXTURES) + 1
-    return m.t[at.T_WORLD] + head(m, P_INDEX) + 2 * (verb * width + fixture)
+    return m.t[at.T_WORLD] + head(m, P_INDEX) + 2 * (verb * width + fixture + 1)
 
 
 def rule_at(m: Memory, pair: int, k: int) -> int:
