@@ -36,6 +36,7 @@ class GridMemory(LatestMemory):
         way: body -> tick until which it goes first, after it could not make room for another,
             and cells where it would be in nobody's way (0 if it has a goal of its own).
         rested: body -> tick at which it was last where it wanted to be.
+        blocked: body -> ticks for which another one has stood in its way.
         cache: what follows from the map, the things on it, the hands and the mask together.
     """
 
@@ -56,6 +57,7 @@ class GridMemory(LatestMemory):
         self.places: list[int] = []
         self.way: dict[int, tuple[int, Bits]] = {}
         self.rested: dict[int, int] = {}
+        self.blocked: dict[int, int] = {}
         self._before: list[int] = []
         self._fixtures = self._things = b""
         self._token: Any = None
@@ -128,6 +130,7 @@ class GridMemory(LatestMemory):
             "places": list(self.places),
             "way": [[b, tick, hex(bits)] for b, (tick, bits) in self.way.items()],
             "rested": [[b, tick] for b, tick in self.rested.items()],
+            "blocked": [[b, ticks] for b, ticks in self.blocked.items()],
         }
         if self.seen is not None:
             saved["seen"] = [part.tolist() for part in (self.seen, *self._map)]
@@ -138,7 +141,7 @@ class GridMemory(LatestMemory):
         self.reset(0)
         self._before = list(saved["places"])
         self.way = {b: (tick, int(bits, 16)) for b, tick, bits in saved["way"]}
-        self.rested = dict(saved["rested"])
+        self.rested, self.blocked = dict(saved["rested"]), dict(saved["blocked"])
         if "seen" in saved:
             seen, fixtures, things = saved["seen"]
             self.seen = np.array(seen, np.int32)
@@ -155,6 +158,11 @@ class GridMemory(LatestMemory):
     def things(self, codes: Iterable[int]) -> Bits:
         """Return the cells where one of the things lies, as far as it is known."""
         return self._union("thing", self.view.things, codes)
+
+    def roomy(self) -> Bits:
+        """Return the free cells that cut nothing off if somebody stands there for good."""
+        bits: Bits = self._kept("roomy", lambda: self.grid.roomy(self.free))
+        return bits
 
     def loose(self) -> Bits:
         """Return the cells that are closed only by a thing that can be carried away."""

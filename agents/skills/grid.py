@@ -408,10 +408,7 @@ class _Plan:
             return cells
         # What nobody can pass must not stand in a passage, nor in front of a station.
         floor = cells & m.free & ~(0 if stations else m.grid.beside(asked))
-        roomy = m.cache.get("roomy")
-        if roomy is None:
-            roomy = m.cache["roomy"] = m.grid.roomy(m.free)
-        return cells & ~m.free | floor & roomy
+        return cells & ~m.free | floor & m.roomy()
 
     def bring(self) -> Found:
         """Return the leg that puts the thing where the body that waits for it can take it."""
@@ -840,7 +837,12 @@ class _Crowd:
         order = sorted((k for k in range(len(self._cases)) if k not in acting), key=self._rank)
         chosen, jams = share_steps(movers, [self._cases[k].body for k in order], m.grid.deltas, m.free, fixed)
         for pressed, stuck in jams:
-            self._give_way(pressed, stuck, movers)
+            self._give_way(pressed, stuck)
+        for b, mover in movers.items():
+            if mover.pressing and chosen[b] == STAY:
+                self._meet(b)
+            else:
+                m.blocked.pop(b, None)
         for k in order:
             self._moves[k] = self._move(k, chosen[self._cases[k].body], fixed)
         return [self._moves[k] for k in range(len(self._cases))]
@@ -871,7 +873,7 @@ class _Crowd:
         if claim is not None and claim[0] < m.view.time:
             del m.way[b]
             claim = None
-        if way is None and claim is not None and claim[1]:
+        if claim is not None and claim[1]:
             way, pressing = m.onto(claim[1]), True
         if way is None:
             return Mover(position, lambda d: 0 if d == STAY else 1, False)
@@ -895,7 +897,32 @@ class _Crowd:
         since = max(case.since, self._m.rested.get(case.body, 0))
         return (case.body not in self._m.way, leg.way is None, since, case.body)
 
-    def _give_way(self, pressed: int, stuck: int, movers: dict[int, Mover]) -> None:
+    def _meet(self, b: int) -> None:
+        """Make room for a body of another mind that comes the other way.
+
+        Neither can tell the other what to do: the one with the higher index goes out of the way, the other
+        one only if that has not helped for some ticks.
+        """
+        m = self._m
+        way = next(leg.way for case, leg in zip(self._cases, self._legs, strict=True) if case.body == b)
+        if way is None or b in m.way:
+            return
+        step = way.step(m.places[b], facing_number(m.view.bodies[b].facing))
+        ahead = m.places[b] + m.grid.deltas[step] if step >= 0 else -1
+        own = {case.body for case in self._cases}
+        others = [c for c, place in enumerate(m.places) if place == ahead and c not in own]
+        if not others or m.view.bodies[others[0]].at is None:
+            return
+        m.blocked[b] = m.blocked.get(b, 0) + 1
+        if b < others[0] and m.blocked[b] <= PATIENCE:
+            return
+        free = m.free & ~m.others(b)
+        harbour = m.roomy() & free & ~self._path(b) & ~(1 << m.places[b])
+        distance, hit = Field(free, 1 << m.places[b], m.grid.stride).nearest(harbour)
+        if distance < FAR:
+            m.way[b] = (m.view.time + 2 * distance + PATIENCE, hit)
+
+    def _give_way(self, pressed: int, stuck: int) -> None:
         """Let the body that cannot make room go first for a while, and out of the way if it has no goal."""
         m = self._m
         if stuck in m.way:
