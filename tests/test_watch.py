@@ -16,7 +16,18 @@ from stratagym.envs.render.canvas import pygame_module
 from stratagym.envs.render.images import Frames, save_gif
 
 COOKING = EnvironmentSpec("stratagym/Cooking-v0", {"size": "small", "executor": "interpreted"})
-PLAYGROUND = EnvironmentSpec("stratagym/Playground-v0", {"size": "small", "executor": "interpreted"})
+PICK = {"name": "pick", "horizon": 30, "subtasks": {"pick apple": {"duration": 2}}, "goal": "pick apple"}
+ORCHARD = {
+    "world": "grid",
+    "map": ["#######", "#A...T#", "#.....#", "#######"],
+    "legend": {"A": {"body": 0}, "T": {"fixture": "tree"}},
+    "fixtures": {"tree": {"solid": True}},
+    "reach": "front",
+    "rules": {"pick apple": {"at": "tree"}},
+}
+GRID = EnvironmentSpec(
+    "stratagym/Task-v0", {"task": PICK, "world": ORCHARD, "executor": "interpreted"}, "orchard"
+)
 
 
 def opened(path: Path) -> tuple[int, tuple[int, int]]:
@@ -29,8 +40,8 @@ def opened(path: Path) -> tuple[int, tuple[int, int]]:
 
 
 def test_a_film_has_a_frame_for_every_step(tmp_path: Path) -> None:
-    """And one for the reset; equal neighbours may be one frame of the gif that lasts longer."""
-    episode = watch(PLAYGROUND, "greedy", 3, tmp_path / "a.gif", most=10_000)
+    """And one for the reset; two alike may be one frame of the gif that lasts longer."""
+    episode = watch(GRID, "greedy", 3, tmp_path / "a.gif", most=10_000)
     assert episode is not None
     frames, size = opened(tmp_path / "a.gif")
     assert episode.steps // 2 < frames <= episode.steps + 1
@@ -49,14 +60,14 @@ def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
 
 def test_a_film_is_not_longer_than_asked_for(tmp_path: Path) -> None:
     """Frames in between are left out, the last one stays."""
-    watch(PLAYGROUND, "greedy", 3, tmp_path / "short.gif", most=10)
-    watch(PLAYGROUND, "greedy", 3, tmp_path / "end.png")
-    assert opened(tmp_path / "short.gif")[0] <= 11
+    watch(GRID, "greedy", 3, tmp_path / "short.gif", most=4)
+    watch(GRID, "greedy", 3, tmp_path / "end.png")
+    assert opened(tmp_path / "short.gif")[0] <= 5
 
 
 def test_a_panel_widens_a_world(tmp_path: Path) -> None:
     """Task graph and Gantt chart stand beside the map."""
-    watch(PLAYGROUND, "greedy", 3, tmp_path / "wide.png", panel=True)
+    watch(GRID, "greedy", 3, tmp_path / "wide.png", panel=True)
     assert opened(tmp_path / "wide.png")[1][0] > 640
 
 
