@@ -246,12 +246,13 @@ def aim_of(m: Memory, a: int) -> int:
 def world_act(m: Memory, actions: Ints, attempts: Ints) -> None:
     """Serve the bodies in order of their index; see ``base``."""
     for a in range(m.t[at.T_AGENTS]):
+        m.s[body_of(m, a) + sites.NAMED] = -1
         action = actions[a]
         if action >= 0 and action < head(m, G_ACTIONS):
-            attempts[a] = do(m, a, action, attempts)
+            attempts[a] = do(m, a, action)
 
 
-def do(m: Memory, a: int, action: int, attempts: Ints) -> int:
+def do(m: Memory, a: int, action: int) -> int:
     """Do what body ``a`` asks for; return the subtask that it attempts, N for none, or a refusal."""
     if not ready(m, a):
         return OCCUPIED
@@ -259,13 +260,13 @@ def do(m: Memory, a: int, action: int, attempts: Ints) -> int:
     verb = action - MOVES - head(m, G_HANDS)
     verbs = head(m, sites.W_VERBS)
     if verb >= 0 and verb < verbs:
-        return attempt(m, a, verb, attempts)
+        return attempt(m, a, verb)
     m.s[q + sites.UNTIL] = m.s[at.CLOCK] + 1
     if action < MOVES:
         walk(m, a, action)
         return m.t[at.T_WIDE]
     if verb < 0:
-        done = carry(m, a, attempts)
+        done = carry(m, a)
     elif verb < verbs + head(m, G_SHARES):
         done = share(m, a, verb - verbs)
     else:
@@ -312,11 +313,11 @@ def can_carry(m: Memory, a: int, value: int) -> bool:
     return body_in(value) < 0 or flags_of_thing(m, held) & sites.SOLID == 0
 
 
-def carry(m: Memory, a: int, attempts: Ints) -> bool:
+def carry(m: Memory, a: int) -> bool:
     """Have body ``a`` take what it aims at, or put down there what it holds. Returns whether it could."""
     cell = aim_of(m, a)
     value = m.s[cell_of(m, cell)]
-    if not can_carry(m, a, value) or claim_on(m, a, cell, attempts) >= 0:
+    if not can_carry(m, a, value) or claim_on(m, a, cell) >= 0:
         return False
     hand = body_of(m, a) + sites.HAND
     held = m.s[hand]
@@ -373,11 +374,12 @@ def has_near(m: Memory, a: int, rule: int) -> bool:
     return True
 
 
-def choose(m: Memory, a: int, verb: int, cell: int, only: int) -> int:
+def choose(m: Memory, a: int, verb: int, cell: int, only: int, before: int) -> int:
     """Return the rule by which body ``a`` would attempt something with a verb at a cell, -1 for none.
 
-    Of the subtasks with a rule that fits it is the first that the graph lets the agent start,
-    else the first.
+    Of the subtasks with a rule that fits it is the first that the graph lets the agent start
+    and that no body before ``before`` attempts by itself in this step; else the first that the
+    graph lets the agent start; else the first.
 
     Args:
         m: the lane.
@@ -385,10 +387,11 @@ def choose(m: Memory, a: int, verb: int, cell: int, only: int) -> int:
         verb: number of the verb.
         cell: where.
         only: the one subtask that may be meant, -1 for any.
+        before: how many bodies have been served in this step.
     """
     value = m.s[cell_of(m, cell)]
     pair = rule_list(m, verb, fixture_in(value))
-    first = -1
+    first, named = -1, -1
     for k in range(m.t[pair + 1]):
         rule = rule_at(m, pair, k)
         if not fits_thing(m, rule, thing_in(value)):
@@ -403,50 +406,65 @@ def choose(m: Memory, a: int, verb: int, cell: int, only: int) -> int:
         if not owns(m, a, i) or not has_near(m, a, rule):
             continue
         if startable(m, a, i):
-            return rule
+            if not named_before(m, before, i):
+                return rule
+            if named < 0:
+                named = rule
         if first < 0:
             first = rule
-    return first
+    return named if named >= 0 else first
 
 
-def claim_on(m: Memory, a: int, cell: int, attempts: Ints) -> int:
+def named_before(m: Memory, a: int, i: int) -> bool:
+    """Return whether a body before ``a`` attempts ``i`` in this step, and one is enough for it."""
+    if m.t[at.HEADS + i * at.COLUMNS + at.AGENTS] > 1:
+        return False
+    for b in range(a):
+        if m.s[body_of(m, b) + sites.NAMED] == i:
+            return True
+    return False
+
+
+def claim_on(m: Memory, a: int, cell: int) -> int:
     """Return the subtask for which a body before ``a`` has claimed a cell in this step, -1 for none.
 
     A cell is claimed by an attempt that the graph lets its agent start.
     """
     for b in range(a):
-        i = attempts[b]
         q = body_of(m, b)
-        if i < 0 or i >= m.t[at.T_WIDE] or m.s[q + sites.AIM] != cell:
+        i = m.s[q + sites.NAMED]
+        if i < 0 or m.s[q + sites.AIM] != cell:
             continue
         if m.t[m.s[q + sites.AIM_RULE] + sites.ON_THE_SPOT] == 0 and startable(m, b, i):
             return i
     return -1
 
 
-def attempt(m: Memory, a: int, verb: int, attempts: Ints) -> int:
+def attempt(m: Memory, a: int, verb: int) -> int:
     """Return the subtask that body ``a`` attempts with a verb, or ``REFUSED``."""
     cell = aim_of(m, a)
-    rule = choose(m, a, verb, cell, -1)
+    rule = choose(m, a, verb, cell, -1, a)
     if rule < 0:
         return REFUSED
     q = body_of(m, a)
     if m.t[rule + sites.ON_THE_SPOT] != 0:
         cell = m.s[q + sites.BODY_AT]
     else:
-        claimed = claim_on(m, a, cell, attempts)
+        claimed = claim_on(m, a, cell)
         if claimed >= 0:
             if m.t[at.HEADS + claimed * at.COLUMNS + at.AGENTS] == 1:
                 return REFUSED
-            rule = choose(m, a, verb, cell, claimed)
+            rule = choose(m, a, verb, cell, claimed, a)
             if rule < 0:
                 return REFUSED
     i = m.t[rule + sites.RULE_SUBTASK]
     if m.t[at.HEADS + i * at.COLUMNS + at.AGENTS] > 1 and m.t[rule + sites.ON_THE_SPOT] == 0:
         # A joint subtask is begun at one cell: that of the first body that names it.
         for b in range(a):
-            if attempts[b] == i and m.s[body_of(m, b) + sites.AIM] != cell:
+            other = body_of(m, b)
+            if m.s[other + sites.NAMED] == i and m.s[other + sites.AIM] != cell:
                 return REFUSED
+    m.s[q + sites.NAMED] = i
     m.s[q + sites.AIM] = cell
     m.s[q + sites.AIM_RULE] = rule
     return i
@@ -743,7 +761,7 @@ def world_mask(m: Memory, a: int, out: Flags, base: int) -> None:
         out[k] = 1 if can_carry(m, a, m.s[cell_of(m, cell)]) else 0
         k += 1
     for verb in range(head(m, sites.W_VERBS)):
-        rule = choose(m, a, verb, cell, -1)
+        rule = choose(m, a, verb, cell, -1, 0)
         out[k] = 1 if rule >= 0 and startable(m, a, m.t[rule + sites.RULE_SUBTASK]) else 0
         k += 1
     if head(m, G_SHARES) != 0:

@@ -69,8 +69,9 @@ ANY = -1
     AIM,  # site of its latest attempt
     AIM_RULE,
     PACE,
+    NAMED,  # subtask that it attempts in this step, -1 for none (grid)
     BODY_SIZE,
-) = range(9)
+) = range(10)
 
 # the latest run of a subtask in the state; -1 before the first
 (RUN_SITE, RUN_RULE, RUN_BODY, RUN_SIZE) = range(4)
