@@ -214,11 +214,17 @@ def _possible(scene: PlacesScene) -> tuple[set[int], set[int]]:
     fixtures = {site.fixture for site in scene.sites}
     things = {sites.NOTHING, *(code for site in scene.sites for code in site.things)}
     things |= {body.hand for body in scene.bodies}
-    for rule in scene.rules:
-        for effect in rule.rule.effects:
-            fixtures |= set() if effect.fixture is None else {effect.fixture}
-            things |= {code for code in (effect.thing, effect.hand) if code is not None}
-            things |= {becomes for _, becomes in effect.turn}
-    for _ in scene.turns:
-        fixtures |= {scene.turns[code] for code in fixtures if code in scene.turns}
+    before = -1
+    while before != len(fixtures) + len(things):
+        before = len(fixtures) + len(things)
+        fixtures |= {becomes for code, becomes in scene.turns.items() if code in fixtures}
+        for rule in (place_rule.rule for place_rule in scene.rules):
+            asked = [(rule.at, fixtures), (rule.thing, things), (rule.hand, things)]
+            asked += [(codes, fixtures) for codes in rule.near]
+            if not all(codes is None or codes & possible for codes, possible in asked):
+                continue
+            for effect in rule.effects:
+                fixtures |= set() if effect.fixture is None else {effect.fixture}
+                things |= {code for code in (effect.thing, effect.hand) if code is not None}
+                things |= {becomes for code, becomes in effect.turn if code in things}
     return fixtures, things
