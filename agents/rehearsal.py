@@ -91,9 +91,6 @@ class Taker(Protocol):
             going: what the others are under way to, by body.
         """
 
-    def more(self) -> bool:
-        """Return whether something is left to be taken."""
-
 
 class InOrder:
     """Takes subtasks in given orders; one that is over is passed by."""
@@ -110,10 +107,6 @@ class InOrder:
             queue.pop()
         ticks = stage.set_out(body, queue[-1]) if queue else None
         return None if ticks is None else (queue.pop(), ticks)
-
-    def more(self) -> bool:
-        """Return whether an order is not empty."""
-        return any(self._queues)
 
 
 class Nearest:
@@ -139,7 +132,9 @@ class Nearest:
         status: list[str] | None = None
         best: tuple[float, int] | None = None
         for i, subtask in enumerate(graph.subtasks):
-            if not has(m, at.ELIGIBLE, i) or not able(m, body, i) or i not in self._structure.relevant:
+            if has(m, at.DONE, i) or i not in self._structure.relevant:
+                continue
+            if not has(m, at.ELIGIBLE, i) or not able(m, body, i):
                 continue
             manned = sum(other == i for other in going.values())
             if manned >= subtask.agents:
@@ -165,10 +160,6 @@ class Nearest:
             return None
         ticks = stage.set_out(body, best[1])
         return None if ticks is None else (best[1], ticks)
-
-    def more(self) -> bool:
-        """Return whether something may yet be taken: always."""
-        return True
 
 
 def _before(structure: Structure) -> list[int]:
@@ -204,9 +195,9 @@ def rehearse(
     out: dict[int, int] = dict.fromkeys(busy, sim.time)
     arrival: dict[int, int] = {b: tick for b, (_, tick) in busy.items()}
     steps: list[PlanStep] = []
-    starts, begun, quiet = 0, sim.time, 0
-    patience = structure.longest + PATIENCE
-    while sim.over is None and quiet <= patience:
+    starts, begun, quiet, still = 0, sim.time, 0, 0
+    lags = [lag.minimum for s in graph.subtasks for lag in s.lags]
+    while sim.over is None and quiet <= structure.longest + PATIENCE:
         now = sim.time
         actions = [wait] * len(bodies)
         there: dict[int, list[int]] = {}
@@ -235,7 +226,9 @@ def rehearse(
                 starts += event.tick
                 for b in event.agents:
                     going.pop(b, None)
-        if not happened and not going and not m.s[at.RUNS] and not taker.more():
+        # Where nobody does anything, only a lag, a release or an event can let anything start.
+        still = 0 if happened or going or m.s[at.RUNS] else still + 1
+        if still > max(lags, default=0) and sim.time >= structure.settled:
             break
     progress = sum(structure.expected[i] for i in structure.relevant if has(m, at.DONE, i))
     if graph.goal is None:
