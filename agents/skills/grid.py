@@ -882,9 +882,13 @@ class _Crowd:
             pressing = False
             m.rested[b] = m.view.time
         chosen = way
+        step = way.step(position, facing)
+        # To turn to what is solid it stays where it is, and is one move nearer for it.
+        turns = step >= 0 and not way.free >> (position + m.grid.deltas[step]) & 1
+        staying = now - 1 if turns else now
 
         def cost(direction: int) -> int:
-            return now if direction == STAY else chosen.after(position, direction)
+            return staying if direction == STAY else chosen.after(position, direction)
 
         return Mover(position, cost, pressing)
 
