@@ -20,6 +20,7 @@ from stratagym.agents.planners.errands import ErrandAgent
 from stratagym.agents.planners.grprop import GRPropAgent
 from stratagym.agents.planners.optimal import OptimalAgent
 from stratagym.agents.planners.rounds import RoundAgent
+from stratagym.agents.planners.tours import TourAgent
 from stratagym.agents.primitive import RandomPrimitive
 
 Factory = Callable[..., Agent]
@@ -44,6 +45,7 @@ AGENTS: Mapping[str, Factory] = {
     "optimal": OptimalAgent,
     "rounds": RoundAgent,
     "errands": ErrandAgent,
+    "tours": TourAgent,
     "hierarchical": hierarchical,
     "random_primitive": RandomPrimitive,
 }

@@ -43,11 +43,25 @@ def way_to(view: PlaneView, body: int, target: Point) -> tuple[Point, float]:
     The target itself is the next point if nothing is between, or if there is no way.
     """
     here = (float(view.positions[body, 0]), float(view.positions[body, 1]))
-    bars = bars_of(view, body)
+    return way_between(here, target, bars_of(view, body), view.radii[body], view.size)
+
+
+def way_between(
+    here: Point, target: Point, bars: tuple[Bar, ...], radius: float, size: Point
+) -> tuple[Point, float]:
+    """Return the same for a disc anywhere.
+
+    Args:
+        here: where it is.
+        target: where to.
+        bars: what is in its way, see ``bars_of``.
+        radius: of the disc.
+        size: of the plane.
+    """
     straight = math.dist(here, target)
     if _clear(here, np.array([target]), bars)[0]:
         return target, straight
-    points, lengths = _lengths(bars, view.radii[body], view.size, target)
+    points, lengths = _lengths(bars, radius, size, target)
     if not len(points):
         return target, straight
     legs = np.hypot(*(points - here).T)
