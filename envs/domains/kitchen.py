@@ -174,7 +174,7 @@ def ingredients_of(recipe: Mapping[str, Any]) -> list[str]:
 def subtasks_of(recipe: Mapping[str, Any]) -> int:
     """Return how many subtasks one order of a recipe is, every stroke counted."""
     cooked = [parts for how in recipe.get("cook", {}).values() for parts in how.values()]
-    strokes = sum(recipe.get("cut", {}).values())
+    strokes: int = sum(recipe.get("cut", {}).values())
     stove = sum(len(parts) + 1 for parts in cooked)  # mixing, cooking, and the bin if it burns
     return len(ingredients_of(recipe)) + strokes + stove + len(recipe["plate"]) + 1
 

@@ -417,7 +417,7 @@ def _events(
         for thing in tidying.placed(errand)
         if not tidying.has_lid(preference[thing.kind])
     }
-    task = [{"at": at(numbers["fallen"]), "undo": name} for name in pick(rng, sorted(puts), 2)]
+    task = [{"at": at(numbers["fallen"]), "undo": name} for name in pick(rng, sorted(puts), 3)]
     place: list[dict[str, Any]] = []
     treated = [
         errand.thing.name

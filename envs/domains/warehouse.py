@@ -173,7 +173,7 @@ def _lay(
         thing = plan.thing(name, name.rpartition(" ")[0], carry=False)
         if heavy:
             rule = {"at": "pallet", "thing": thing, "success": {"thing": "none"}}
-            fields = {"duration": between(rng, data["lift"]), "agents": 2, "skill": "lift"}
+            fields: dict[str, Any] = {"duration": between(rng, data["lift"]), "agents": 2, "skill": "lift"}
             there.append(plan.add(f"lift {name}", [rule], **fields))
             continue
         tote = plan.thing(f"picked {name}", f"picked {name.rpartition(' ')[0]}")

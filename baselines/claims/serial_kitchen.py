@@ -1,0 +1,133 @@
+"""In a kitchen, does it pay to work while something cooks?
+
+Owns the measurement of a claim that TimeArena and Robotouille make: who does one thing at a
+time and waits for each to end takes at least 1.3 times the optimum, who plans ahead at most
+1.1 times. Both are the scripted agent with the same skills; the serial one starts a subtask
+only while nothing runs. For ``small`` and ``medium`` the optimum is the best that any of the fixed
+agents reached; for ``tiny`` (one order, where there is little to do meanwhile) it is exact.
+
+Use: ``python -m stratagym.baselines.claims.serial_kitchen``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from stratagym.agents.base import Actions, Agent
+from stratagym.agents.zoo import in_world, make_agent
+from stratagym.baselines.claims.exact_search import search
+from stratagym.baselines.claims.trials import Trial, mean_of, publish, ratio_of, trials
+from stratagym.baselines.rollout import play
+from stratagym.envs.api.options import Options
+from stratagym.envs.api.single import TaskEnv
+from stratagym.envs.domains import kitchen
+from stratagym.envs.step import Model
+from stratagym.envs.task.view import Observation
+
+AHEAD = "optimal"
+FIXED = (AHEAD, "critical_path", "least_slack", "beam")
+"""The agents among whose results the best known is."""
+
+EPISODES = {"small": 100, "medium": 100}
+TINY = 30
+"""Kitchens of size ``tiny`` that are searched."""
+
+MOST_STATES = 4_000_000
+
+
+class Serial:
+    """Does one thing at a time: while something runs, everybody waits.
+
+    Args:
+        planner: says what comes next.
+    """
+
+    def __init__(self, planner: Agent) -> None:
+        self._planner = planner
+
+    def reset(self, seed: int) -> None:
+        """Forget the last episode."""
+        self._planner.reset(seed)
+
+    def act(self, observation: Observation) -> Actions:
+        """Return the planner's start while nothing runs, for one agent only; else waits."""
+        wait = observation.mask.shape[1] - 1
+        actions = np.full(observation.mask.shape[0], wait, np.int64)
+        if "running" not in observation.task.status:
+            asked = self._planner.act(observation)
+            first = next((a for a, i in enumerate(asked) if i != wait), None)
+            if first is not None:
+                actions[first] = asked[first]
+        return actions
+
+
+def serial() -> Agent:
+    """Return the agent that does one thing at a time, in the order of the critical path."""
+    return Serial(make_agent("critical_path"))
+
+
+def ratios(ahead: Sequence[Trial], slow: Sequence[Trial], best: Sequence[int]) -> dict[str, Any]:
+    """Return how many times the optimum each takes, over the seeds on which it succeeds.
+
+    Args:
+        ahead: of the agent that plans ahead.
+        slow: of the serial one.
+        best: the optimum of each seed.
+    """
+    found: dict[str, Any] = {"episodes": len(best)}
+    for name, rows in (("planning ahead", ahead), ("serial", slow)):
+        pairs = [(row.ticks, least) for row, least in zip(rows, best, strict=True) if row.success]
+        found[name] = {
+            "success": mean_of([float(row.success) for row in rows]),
+            "times the optimum": ratio_of(*zip(*pairs, strict=True)) if pairs else None,
+        }
+    return found
+
+
+def of_family(size: str, episodes: int) -> dict[str, Any]:
+    """Measure a size of the family against the best known; the serial cook gets the time it takes."""
+    env, options = "stratagym/Kitchen-v0", {"size": size, "split": "test"}
+    played = {name: trials(env, options, partial(make_agent, name), range(episodes)) for name in FIXED}
+    slow = trials(env, options, serial, range(episodes))
+    every: list[Sequence[Trial]] = [*played.values(), slow]
+    best = [min(row.ticks for row in rows if row.success) for rows in zip(*every, strict=True)]
+    return {"optimum": "best known", **ratios(played[AHEAD], slow, best)}
+
+
+def of_tiny(count: int, most: int = MOST_STATES) -> dict[str, Any]:
+    """Measure tiny kitchens (one order) against the exact optimum, those whose search ends."""
+    rows: list[tuple[Trial, Trial, int]] = []
+    for seed in range(count):
+        task, scene = kitchen.evening(seed, "tiny")
+        model = Model(f"tiny {seed}", 1, _always({**task, "horizon": 400}), scene=_always(scene))
+        env = TaskEnv(model, Options(reward="task"))
+        played = [play(env, in_world(agent), 0) for agent in (*map(make_agent, FIXED), serial())]
+        known = min(episode.time for episode in played if episode.success)
+        found = search(model, 0, known, most)
+        if found.makespan is not None:
+            ahead, slow = (Trial(seed, e.success, e.time) for e in (played[0], played[-1]))
+            rows.append((ahead, slow, found.makespan))
+    ahead_rows, slow_rows, best = zip(*rows, strict=True)
+    return {"optimum": "exact", "kitchens": count, **ratios(ahead_rows, slow_rows, best)}
+
+
+def _always(value: Mapping[str, Any]) -> Callable[[int], Mapping[str, Any]]:
+    return lambda index: value
+
+
+def main() -> None:
+    """Measure all and write ``docs/results/serial-kitchen.json``."""
+    figures = {
+        "claim": "serially at least 1.3 times the optimum, planning ahead at most 1.1 times",
+        "tiny": of_tiny(TINY),
+        **{size: of_family(size, episodes) for size, episodes in EPISODES.items()},
+    }
+    publish("serial-kitchen", figures, "python -m stratagym.baselines.claims.serial_kitchen")
+
+
+if __name__ == "__main__":
+    main()
