@@ -39,11 +39,9 @@ EFFORT = 6.0
 EFFORT_IN_PLACE = 1.0
 """The same where the abstract optimum is only a bound, since the ways count for more."""
 
-WITNESSES = ("hierarchical",)
-"""Agents by name, of which the best is the witness."""
-
-WITNESSES_AMONG_PLACES = ("rounds",)
-"""The same where ways and hours are known as a table, which this planner counts exactly."""
+WITNESSES = {"grid": ("hierarchical",), "places": ("rounds",), "plane": ("tours",)}
+"""By kind of world agents by name, of which the best is the witness. Among places ways and hours are
+known as a table, and on a plane an order of clips is a tour: those planners count them exactly."""
 
 WITNESS_SEEDS = (0, 1, 2)
 """Episodes that a witness plays where something is drawn; its value is the median. Else the first."""
@@ -89,7 +87,7 @@ def witnessed(task: Task, scene: Scene) -> float | None:
     model = Model("witness", 1, lambda index: task, scene=lambda index: scene)
     seeds = WITNESS_SEEDS if task.graph.random or _draws(scene.to_dict()) else WITNESS_SEEDS[:1]
     medians = []
-    for name in WITNESSES_AMONG_PLACES if scene.kind == "places" else WITNESSES:
+    for name in WITNESSES[scene.kind]:
         episodes = [_play(model, name, seed) for seed in seeds]
         times = [episode.time for episode in episodes if episode.success]
         if times:
@@ -264,11 +262,14 @@ def random_play(model: Model, options: Options) -> Iterator[dict[str, Any]]:
 
 def witness_play(model: Model, options: Options) -> Iterator[dict[str, Any]]:
     """Yield what the first tasks show while the witness plays them."""
+    from stratagym.agents.zoo import in_world
     from stratagym.baselines.player import load_agent
     from stratagym.baselines.rollout import ask, for_space, see
     from stratagym.envs.api.single import TaskEnv
 
-    env, agent = TaskEnv(model, options), load_agent(WITNESSES[0])
+    scene = model.scene(0)
+    assert scene is not None
+    env, agent = TaskEnv(model, options), in_world(load_agent(WITNESSES[scene.kind][0]))
     for k in range(min(SHOWN, model.count)):
         obs, _ = env.reset(seed=0, options={"instance": k})
         agent.reset(0)
