@@ -96,13 +96,14 @@ def witnessed(task: Task, scene: Scene) -> float | None:
 
 
 def _play(model: Model, name: str, seed: int, listener: Any = None) -> Episode:
-    """Play one episode of an agent by name."""
+    """Play one episode of an agent by name; a planner gets the scripted skills of the world."""
+    from stratagym.agents.zoo import in_world
     from stratagym.baselines.player import load_agent
     from stratagym.baselines.rollout import play
     from stratagym.envs.api.single import TaskEnv
 
     env = TaskEnv(model, Options(reward="task", executor="interpreted"))
-    return play(env, load_agent(name), seed, listener)
+    return play(env, in_world(load_agent(name)), seed, listener)
 
 
 def _draws(scene: Any) -> bool:
