@@ -939,8 +939,10 @@ class _Crowd:
         if leg.way is not None:
             length = leg.way.cost(m.places[stuck], 0)
         if leg.way is None or length == 0 or length >= FAR:
-            harbour = m.free & ~self._path(pressed) & ~(1 << m.places[stuck])
-            length = m.field(m.places[stuck]).nearest(harbour)[0]
+            aside = m.free & ~self._path(pressed) & ~(1 << m.places[stuck])
+            length, harbour = m.field(m.places[stuck]).nearest(aside & m.roomy())
+            if length >= FAR:
+                length, harbour = m.field(m.places[stuck]).nearest(aside)
         if length < FAR:
             m.way[stuck] = (m.view.time + 2 * length + PATIENCE, harbour)
 
