@@ -14,7 +14,7 @@ import random
 import shutil
 import zipfile
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,7 @@ def _fill(folder: Path, about: Mapping[str, Any], model: BaseAlgorithm, more: Ma
     state = lanes.envs.get_state()
     numbers["lanes"] = {key: value for key, value in state.items() if key != "lanes"}
     for k, parts in enumerate(zip(*state["lanes"], strict=True)):
-        arrays[f"lane/{k}"] = np.stack(parts)
+        _put_lanes(arrays, f"lane/{k}", parts)
     if isinstance(venv, VecNormalize):
         rms = venv.ret_rms
         arrays["normal"] = np.array([rms.mean, rms.var, rms.count], np.float64)
@@ -205,7 +205,8 @@ def _restore(model: BaseAlgorithm, numbers: Any, arrays: Any, policy: Any, tenso
     model.ep_info_buffer = deque(numbers["infos"], maxlen=window)
     model.ep_success_buffer = deque(numbers["successes"], maxlen=window)
     lanes.envs.reset(seed=0)  # a batch takes a state once it has begun
-    parts = [arrays[f"lane/{k}"] for k in range(sum(name.startswith("lane/") for name in arrays))]
+    count = sum(name.startswith("lane/") for name in arrays)
+    parts = [_lanes(arrays, f"lane/{k}") for k in range(count)]
     lanes.envs.set_state({**numbers["lanes"], "lanes": list(zip(*parts, strict=True))})
     lanes.returns[:], lanes.lengths[:] = arrays["returns"], arrays["lengths"]
     lanes.elapsed = arrays["elapsed"]
@@ -247,6 +248,24 @@ def _optimizers_of(model: BaseAlgorithm) -> dict[str, Any]:
 
 def _optimizers(model: BaseAlgorithm) -> dict[str, Any]:
     return {name: optimizer.state_dict() for name, optimizer in _optimizers_of(model).items()}
+
+
+def _put_lanes(arrays: dict[str, Any], name: str, parts: Sequence[Any]) -> None:
+    """Add one array of each lane; what a mind remembers is not of the same length in all."""
+    parts = [np.asarray(part) for part in parts]
+    if len({part.shape for part in parts}) == 1:
+        arrays[name] = np.stack(parts)
+    else:
+        arrays[name] = np.concatenate(parts)
+        arrays[f"length/{name}"] = np.array([len(part) for part in parts])
+
+
+def _lanes(arrays: dict[str, Any], name: str) -> list[Any]:
+    """Return what ``_put_lanes`` has added."""
+    lengths = arrays.get(f"length/{name}")
+    if lengths is None:
+        return list(arrays[name])
+    return np.split(arrays[name], np.cumsum(lengths)[:-1])
 
 
 def _put_observation(arrays: dict[str, Any], name: str, observation: Any) -> None:
