@@ -14,7 +14,6 @@ other planners.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,8 +24,9 @@ from stratagym.agents.planners.search import expected
 from stratagym.agents.planners.structure import Structure, literals
 from stratagym.agents.skills.roads import Arrival, arrivals, first_start
 from stratagym.envs.task import layout as at
+from stratagym.envs.task.kernel import judge, lateness, stand, tick, write_mask
 from stratagym.envs.task.resume import resume
-from stratagym.envs.task.simulate import Simulator
+from stratagym.envs.task.starts import refresh, serve
 from stratagym.envs.task.view import Observation, TaskView
 from stratagym.envs.worlds.view import NOTHING, UNKNOWN, PlacesRuleView, PlacesView
 
@@ -107,21 +107,116 @@ def _places(
     return sorted({view.receptacles[k].place for k in able})
 
 
-@dataclass(slots=True)
-class Node:
+class Lane:
+    """A task of one agent on its way, played by the task's own rules without the reports of a step."""
+
+    __slots__ = ("m",)
+
+    def __init__(self, m: at.Memory) -> None:
+        self.m = m
+
+    def copy(self) -> Lane:
+        """Return an independent moment; the room to work in is shared."""
+        m = self.m
+        return Lane(at.Memory(m.t, m.tb, m.s[:], m.sb[:], m.x, m.xb))
+
+    @property
+    def time(self) -> int:
+        """The clock in ticks."""
+        return int(self.m.s[at.CLOCK])
+
+    @property
+    def over(self) -> bool:
+        """Whether the episode is over."""
+        return bool(self.m.s[at.OVER])
+
+    @property
+    def success(self) -> bool:
+        """Whether the goal was reached."""
+        return bool(self.m.s[at.GOAL])
+
+    def start(self, i: int) -> None:
+        """Start a subtask that may start, and let the tick pass that a start takes."""
+        m = self.m
+        m.x[0] = 0
+        if serve(m, [i]):
+            stand(m)
+        else:
+            tick(m)
+        judge(m, m)
+
+    def wait(self, until: int) -> None:
+        """Let time pass."""
+        m = self.m
+        while not m.s[at.OVER] and m.s[at.CLOCK] < until:
+            m.x[0] = 0
+            if m.s[at.STALE]:
+                refresh(m)
+            if m.t[at.T_CONSTRAINTS] == 0:
+                # At no tick before these can anything change.
+                quiet = min(m.s[at.NEXT], m.s[at.WAKE], m.t[at.T_HORIZON], until) - 1
+                m.s[at.CLOCK] = max(m.s[at.CLOCK], quiet)
+            tick(m)
+            judge(m, m)
+
+    def until_idle(self) -> None:
+        """Let time pass until the agent is free."""
+        m = self.m
+        agent = m.t[at.Q_AGENTS]
+        self.wait(max(m.s[agent + at.FREE_AT], m.s[agent + at.DOWN_UNTIL]))
+
+    def startable(self) -> list[int]:
+        """Return the subtasks that can start now."""
+        m = self.m
+        if m.s[at.STALE]:
+            refresh(m)
+        count = m.t[at.T_SUBTASKS]
+        flags = [0] * (m.t[at.T_WIDE] + 1)
+        write_mask(m, 0, flags, 0)
+        return [i for i in range(count) if flags[i]]
+
+    def next_end(self) -> int:
+        """Return the tick at which the next run ends, ``FAR`` if nothing runs."""
+        m = self.m
+        ends = (m.s[at.S_HEADS + i * at.S_COLUMNS + at.END] for i in _members(self.bits(at.RUNNING)))
+        return min(ends, default=at.FAR)
+
+    def bits(self, row: int) -> int:
+        """Return a set of subtasks of the lane as one number."""
+        m = self.m
+        words = m.t[at.T_WORDS]
+        return sum(m.sb[row * words + w] << (64 * w) for w in range(words))
+
+
+def _members(bits: int) -> list[int]:
+    return [i for i in range(bits.bit_length()) if bits >> i & 1]
+
+
+class Node(NamedTuple):
     """The beginning of a plan.
 
     Attributes:
-        simulator: the task after it.
+        lane: the task after it.
         place: where the body is then.
         plan: pairs (subtask, tick of its start).
-        value: time, and a bound on what is left.
+        value: time, lateness, and a bound on what is left.
+        savings: what there is left of what nobody makes.
     """
 
-    simulator: Simulator
+    lane: Lane
     place: int
     plan: tuple[tuple[int, int], ...]
     value: float
+    savings: int
+
+
+class _Target(NamedTuple):
+    """Alternatives of which one is to be done (also as bits), the least busy ticks, their one place or -1."""
+
+    group: tuple[int, ...]
+    bits: int
+    busy: float
+    place: int
 
 
 class Rounds:
@@ -142,17 +237,19 @@ class Rounds:
         self._spots = spots_of(view)
         self._pace = view.bodies[0].pace
         self._roads: dict[int, Mapping[int, Arrival]] = {}
-        self._wait = len(self._graph.subtasks)
-        self._targets = self._wanted(structure)
         self._horizon = at.FAR if self._graph.horizon is None else self._graph.horizon
+        self._weights = [due.weight for due in self._graph.dues]
+        self._busy = [self._busy_ticks(i) for i in range(len(self._graph.subtasks))]
+        self._targets = self._wanted(structure)
         self._trees: dict[Any, int] = {}
         self._islands = self._find_islands()
         self._entries = self._find_entries()
         made = {k for s in self._graph.subtasks for k, _ in s.produces}
         self._scarce = [k for k in range(len(self._graph.items)) if k not in made]
+        self._asks = {k: [dict(s.consumes).get(k, 0) for s in self._graph.subtasks] for k in self._scarce}
 
-    def _wanted(self, structure: Structure) -> list[tuple[tuple[int, ...], float]]:
-        """Return what the goal takes: alternatives of which one is to be done, and its busy ticks."""
+    def _wanted(self, structure: Structure) -> list[_Target]:
+        """Return what the goal takes."""
         if structure.goal is None:
             return []
         subtasks = self._graph.subtasks
@@ -166,9 +263,20 @@ class Rounds:
         groups: dict[int, list[int]] = {}
         for i in sorted(found):
             groups.setdefault(subtasks[i].pay_group, []).append(i)
-        return [(tuple(group), min(map(self._busy, group))) for group in groups.values()]
+        targets = []
+        for group in groups.values():
+            places = {spot.place for i in group for spot in self._spots.get(i, ())}
+            targets.append(
+                _Target(
+                    group=tuple(group),
+                    bits=sum(1 << i for i in group),
+                    busy=min(self._busy[i] for i in group),
+                    place=places.pop() if len(places) == 1 else -1,
+                )
+            )
+        return targets
 
-    def _busy(self, i: int) -> float:
+    def _busy_ticks(self, i: int) -> float:
         s = self._graph.subtasks[i]
         return s.duration.mean if s.attended is None else min(float(s.attended), s.duration.mean)
 
@@ -214,67 +322,50 @@ class Rounds:
         return None
 
     def _search(self, thrift: float, width: int) -> tuple[tuple[int, int], ...] | None:
-        start = resume(self._graph, self._task)
-        here = self._view.bodies[0].at
+        lane = Lane(resume(self._graph, self._task).memory)
         way = self._view.ways.get(0)
-        if way is not None:
-            self._pass(start, way.arrives - start.time)
-        self._until_idle(start)
-        beam = [Node(start, here, (), self._value(start, here))]
+        lane.wait(0 if way is None else way.arrives)
+        lane.until_idle()
+        beam = [self._node(lane, self._view.bodies[0].at, ())]
         found: tuple[float, tuple[tuple[int, int], ...]] | None = None
         reached: dict[Any, int] = {}
-
-        def rank(node: Node) -> tuple[float, tuple[tuple[int, int], ...]]:
-            return node.value - thrift * self._savings(node.simulator), node.plan
-
         while beam:
             following: dict[Any, Node] = {}
-            for node in beam:
-                for child in self._children(node):
-                    s = child.simulator
-                    if s.success:
-                        if found is None or s.time + s.tardiness < found[0]:
-                            found = s.time + s.tardiness, child.plan
-                        continue
-                    bound = at.FAR if found is None else found[0]
-                    if s.over is not None or s.dead_end or child.value >= bound:
-                        continue
-                    key = _key(s, child.place)
-                    if reached.get(key, at.FAR) <= s.time:
-                        continue
-                    reached[key] = s.time
+            for child in (child for node in beam for child in self._children(node)):
+                if child.lane.success:
+                    if found is None or child.value < found[0]:
+                        found = child.value, child.plan
+                    continue
+                if child.lane.over or child.value >= (float("inf") if found is None else found[0]):
+                    continue
+                key = _key(child.lane, child.place)
+                if reached.get(key, at.FAR) > child.lane.time:
+                    reached[key] = child.lane.time
                     following[key] = child
-            beam = sorted(following.values(), key=rank)[:width]
+            beam = sorted(following.values(), key=lambda n: (n.value - thrift * n.savings, n.plan))[:width]
         return None if found is None else found[1]
-
-    def _savings(self, simulator: Simulator) -> int:
-        """Return how much there is left of what nobody makes."""
-        m = simulator.memory
-        stock = m.t[at.Q_LEVELS] + m.t[at.T_RESOURCES]
-        return sum(m.s[stock + k] for k in self._scarce)
 
     def _children(self, node: Node) -> Iterator[Node]:
         """Yield what comes of each next start, and of waiting for what runs."""
-        mask = node.simulator.mask()[0]
-        for i in map(int, np.flatnonzero(mask[:-1])):
-            chosen = self._earliest(i, node.place, node.simulator.time)
+        for i in node.lane.startable():
+            chosen = self._earliest(i, node.place, node.lane.time)
             if chosen is None or chosen[0] >= self._horizon:
                 continue
-            tick, spot = chosen
-            simulator = node.simulator.clone()
-            self._pass(simulator, tick - simulator.time)
-            if simulator.over is not None or not simulator.mask()[0, i]:
-                continue
-            simulator.step([i])
-            self._until_idle(simulator)
+            start, spot = chosen
+            lane = node.lane.copy()
+            if start > lane.time:
+                lane.wait(start)
+                if lane.over or i not in lane.startable():
+                    continue
+            lane.start(i)
+            lane.until_idle()
             place = spot.place if spot.rule.leads_to is None else spot.rule.leads_to
-            yield Node(simulator, place, (*node.plan, (i, tick)), self._value(simulator, place))
-        if any(word == "running" for word in node.simulator.status()):
-            simulator = node.simulator.clone()
-            before = simulator.status()
-            while simulator.over is None and simulator.status() == before:
-                simulator.step([self._wait])
-            yield Node(simulator, node.place, node.plan, self._value(simulator, node.place))
+            yield self._node(lane, place, (*node.plan, (i, start)))
+        end = node.lane.next_end()
+        if end < at.FAR:
+            lane = node.lane.copy()
+            lane.wait(end)
+            yield self._node(lane, node.place, node.plan)
 
     def _earliest(self, i: int, place: int, now: int) -> tuple[int, Spot] | None:
         """Return where a subtask can be started first, and when."""
@@ -292,61 +383,40 @@ class Rounds:
                 best = start, spot
         return best
 
-    def _pass(self, simulator: Simulator, ticks: int) -> None:
-        """Let so many ticks pass."""
-        m, until = simulator.memory, simulator.time + ticks
-        while simulator.over is None and simulator.time < until:
-            if m.t[at.T_CONSTRAINTS] == 0 and m.s[at.STALE] == 0:
-                # At no tick before these can anything change.
-                quiet = min(m.s[at.NEXT], m.s[at.WAKE], self._horizon, until) - 1
-                m.s[at.CLOCK] = max(m.s[at.CLOCK], quiet)
-            simulator.step([self._wait])
-
-    def _until_idle(self, simulator: Simulator) -> None:
-        """Let time pass until the body is free."""
-        m = simulator.memory
-        free_at = m.t[at.Q_AGENTS] + at.FREE_AT
-        while simulator.over is None and m.s[free_at] > m.s[at.CLOCK]:
-            self._pass(simulator, m.s[free_at] - m.s[at.CLOCK])
-
     # -------------------------------------------------------------- what is left
 
-    def _value(self, simulator: Simulator, place: int) -> float:
-        """Return the time, with lateness, and a bound on what is left to do and to travel.
-
-        Infinite if what is left takes more of something than there is.
-        """
-        status = simulator.status()
-        left: list[tuple[int, ...]] = []
-        ticks, places = 0.0, set()
-        for group, busy in self._targets:
-            words = [status[i] for i in group]
-            if "done" in words or "running" in words:
-                continue
-            left.append(group)
-            ticks += busy
-            spots = {spot.place for i in group for spot in self._spots.get(i, ())}
-            if len(spots) == 1:
-                places |= spots
-        islands = {self._islands[other] for other in places} - {self._islands[place]}
-        rides = [
-            [i for i in self._entries.get(k, ()) if status[i] not in ("done", "failed")] for k in islands
-        ]
-        if not all(rides) or not self._affords(simulator, [*left, *rides]):
-            return float("inf")
-        ticks += sum(min(map(self._busy, able)) for able in rides)
-        return simulator.time + simulator.tardiness + ticks + self._ways_left(place, frozenset(places))
-
-    def _affords(self, simulator: Simulator, groups: Sequence[Sequence[int]]) -> bool:
-        """Return whether there is enough of what nobody makes for one subtask of each group."""
-        m = simulator.memory
+    def _node(self, lane: Lane, place: int, plan: tuple[tuple[int, int], ...]) -> Node:
+        """Return a beginning with its value: infinite if what is left takes more than there is."""
+        over = lane.bits(at.DONE) | lane.bits(at.RUNNING)
+        late = sum(weight * lateness(lane.m, d) for d, weight in enumerate(self._weights))
+        m = lane.m
         stock = m.t[at.Q_LEVELS] + m.t[at.T_RESOURCES]
-        subtasks = self._graph.subtasks
-        for k in self._scarce:
-            asked = sum(min(dict(subtasks[i].consumes).get(k, 0) for i in group) for group in groups)
-            if asked > m.s[stock + k]:
-                return False
-        return True
+        savings = sum(m.s[stock + k] for k in self._scarce)
+        value = lane.time + late
+        left = [target for target in self._targets if not target.bits & over]
+        if left:
+            places = frozenset(target.place for target in left if target.place >= 0)
+            gone = lane.bits(at.DONE) | lane.bits(at.SPENT)
+            rides = [
+                [i for i in self._entries.get(island, ()) if not gone >> i & 1]
+                for island in {self._islands[other] for other in places} - {self._islands[place]}
+            ]
+            groups = [*(target.group for target in left), *rides]
+            if not all(rides) or not self._affords(lane, groups):
+                return Node(lane, place, plan, float("inf"), savings)
+            value += sum(target.busy for target in left)
+            value += sum(min(self._busy[i] for i in able) for able in rides)
+            value += self._ways_left(place, places)
+        return Node(lane, place, plan, value, savings)
+
+    def _affords(self, lane: Lane, groups: Sequence[Sequence[int]]) -> bool:
+        """Return whether there is enough of what nobody makes for one subtask of each group."""
+        m = lane.m
+        stock = m.t[at.Q_LEVELS] + m.t[at.T_RESOURCES]
+        return all(
+            sum(min(self._asks[k][i] for i in group) for group in groups) <= m.s[stock + k]
+            for k in self._scarce
+        )
 
     def _ways_left(self, place: int, places: frozenset[int]) -> int:
         """Return a lower bound on the ticks of the ways by which all of some places are visited."""
@@ -375,20 +445,19 @@ class Rounds:
         return min(ticks, default=0)
 
 
-def _key(simulator: Simulator, place: int) -> Any:
+def _key(lane: Lane, place: int) -> Any:
     """Return what two moments share that differ in their time alone: what is done, owned and goes on."""
-    m = simulator.memory
-    words = m.t[at.T_WORDS]
+    m = lane.m
     levels = m.t[at.Q_LEVELS]
     runs = []
     for i in range(m.t[at.T_SUBTASKS]):
         q = at.S_HEADS + i * at.S_COLUMNS
-        running = m.s[q + at.END] >= 0
+        end = m.s[q + at.END]
         # What a limit may count from matters by its age, and so does what runs by what is left of it.
-        age = m.s[at.CLOCK] - m.s[q + at.SUCCEEDED] if simulator.graph.subtasks[i].lags else 0
-        runs.append((m.s[q + at.STARTS], m.s[q + at.END] - m.s[at.CLOCK] if running else -1, age))
-    done = tuple(m.sb[at.DONE * words + w] for w in range(words))
-    return place, done, tuple(m.s[levels : levels + m.t[at.T_LEVELS]]), tuple(runs)
+        led = m.tb[at.B_LED * m.t[at.T_WORDS] + i // 64] >> (i % 64) & 1
+        age = m.s[at.CLOCK] - m.s[q + at.SUCCEEDED] if led else 0
+        runs.append((m.s[q + at.STARTS], end - m.s[at.CLOCK] if end >= 0 else -1, age))
+    return place, lane.bits(at.DONE), tuple(m.s[levels : levels + m.t[at.T_LEVELS]]), tuple(runs)
 
 
 class RoundAgent(RuleAgent):

@@ -12,6 +12,7 @@ import json
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from stratagym.envs.task import layout as at
@@ -30,7 +31,7 @@ from stratagym.envs.worlds.places_spec import (
     RuleSpec,
     SiteSpec,
 )
-from stratagym.envs.worlds.places_view import look_at
+from stratagym.envs.worlds.places_view import Lasting, lasting, look_at
 from stratagym.envs.worlds.rules import (
     MAX_CODES,
     NONE,
@@ -153,7 +154,7 @@ class PlacesScene:
     action_width = 1
     box = None
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """How many actions there are of each kind, in their order."""
         return {
@@ -171,7 +172,7 @@ class PlacesScene:
         """Number of the action that attempts subtask 0; the others follow it."""
         return len(self.locations)
 
-    @property
+    @cached_property
     def actions(self) -> tuple[str, ...]:
         """Names of the actions, without waiting."""
         receptacles = [site.name for site in self.sites]
@@ -188,7 +189,7 @@ class PlacesScene:
             names += self.graph.names if kind == "do" else [f"{kind} {noun}" for noun in nouns[kind][:count]]
         return tuple(names)
 
-    @property
+    @cached_property
     def span(self) -> int:
         """Ticks of the longest way by the slowest body, and of the longest wait for hours or departures."""
         ways = max(ticks for row in shortest_ways(self.ways) for ticks in row if ticks < at.FAR)
@@ -197,7 +198,12 @@ class PlacesScene:
         wait = self.day if self.day and late else max(late, default=0)
         return ways * max(body.pace for body in self.bodies) + wait
 
-    @property
+    @cached_property
+    def lasting(self) -> Lasting:
+        """What is the same in each of its views."""
+        return lasting(self)
+
+    @cached_property
     def digest(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of what it says."""
         return hashlib.sha256(self.text.encode("ascii")).hexdigest()[:16]

@@ -7,7 +7,7 @@ task the rules, which name subtasks, are left out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -43,15 +43,9 @@ def look_at(scene: PlacesScene, m: at.Memory, agent: int | None, knowledge: str,
     foggy = fog and scene.fog
     viewer = -1 if agent is None else agent
     known = knowledge != "none"
-    spots = tuple(place.spot for place in scene.locations if place.spot is not None)
-    firsts, first = {}, 0
-    for kind, count in scene.counts.items():
-        if count and kind != "go":
-            firsts[kind] = first
-        first += count
     bodies = range(len(scene.bodies))
     shown = [b for b in bodies if not foggy or b == viewer or _seen(m, viewer, b)]
-    count = len(scene.locations)
+    always = scene.lasting
     return PlacesView(
         kind="places",
         time=int(m.s[at.CLOCK]),
@@ -59,13 +53,15 @@ def look_at(scene: PlacesScene, m: at.Memory, agent: int | None, knowledge: str,
         mask=_mask(m, agent, len(scene.bodies)),
         bodies=tuple(_body(scene, m, b, b in shown) for b in bodies),
         viewer=agent,
-        locations=tuple(place.name for place in scene.locations),
-        kinds=tuple(place.kind for place in scene.locations),
-        spots=spots if len(spots) == count else (),
-        travel=np.array([[places.ticks_to(m, a, b) for b in range(count)] for a in range(count)], np.int32),
-        hours=tuple(place.hours for place in scene.locations),
+        locations=always.locations,
+        kinds=always.kinds,
+        spots=always.spots,
+        travel=_travel(scene, m),
+        hours=always.hours,
         day=scene.day,
-        locked=frozenset(k for k in range(count) if places.is_barred(m, at.E_LOCK, k, -1)),
+        locked=frozenset(
+            e.one for e in scene.events if e.kind == at.E_LOCK and places.is_barred(m, at.E_LOCK, e.one, -1)
+        ),
         receptacles=tuple(
             _receptacle(scene, m, k, viewer if foggy else None, known) for k in range(len(scene.sites))
         ),
@@ -80,10 +76,53 @@ def look_at(scene: PlacesScene, m: at.Memory, agent: int | None, knowledge: str,
         hands=scene.hands,
         ways={b: _way(m, b) for b in shown if not places.is_here(m, b)},
         busy=_busy(scene, m, viewer if foggy else None, known),
-        first=firsts,
+        first=always.first,
         fog=scene.fog,
-        rules=_rules(scene, m) if known else {},
+        rules=_known_rules(scene, m) if known else {},
     )
+
+
+class Lasting(NamedTuple):
+    """What is the same in every view of a scene; see ``PlacesView``."""
+
+    locations: tuple[str, ...]
+    kinds: tuple[str, ...]
+    spots: tuple[tuple[float, float], ...]
+    hours: tuple[tuple[tuple[int, int], ...], ...]
+    first: dict[str, int]
+    travel: Any
+    rules: dict[int, tuple[PlacesRuleView, ...]]
+
+
+def lasting(scene: PlacesScene) -> Lasting:
+    """Return what is the same in every view of a scene."""
+    spots = tuple(place.spot for place in scene.locations if place.spot is not None)
+    firsts, first = {}, 0
+    for kind, count in scene.counts.items():
+        if count and kind != "go":
+            firsts[kind] = first
+        first += count
+    travel = np.array(scene.ways, np.int32)
+    travel.flags.writeable = False
+    return Lasting(
+        locations=tuple(place.name for place in scene.locations),
+        kinds=tuple(place.kind for place in scene.locations),
+        spots=spots if len(spots) == len(scene.locations) else (),
+        hours=tuple(place.hours for place in scene.locations),
+        first=firsts,
+        travel=travel,
+        rules=_rules(scene),
+    )
+
+
+def _travel(scene: PlacesScene, m: at.Memory) -> Any:
+    """Return the ticks of the direct ways as they are now."""
+    travel = scene.lasting.travel
+    for event in scene.events:
+        if event.kind == at.E_BLOCK and places.is_barred(m, at.E_BLOCK, event.one, event.other):
+            travel = travel.copy() if travel is scene.lasting.travel else travel
+            travel[event.one, event.other] = travel[event.other, event.one] = -1
+    return travel
 
 
 def _names(scene: PlacesScene, m: at.Memory) -> tuple[str, ...]:
@@ -171,13 +210,12 @@ def _busy(scene: PlacesScene, m: at.Memory, viewer: int | None, known: bool) -> 
     return found
 
 
-def _rules(scene: PlacesScene, m: at.Memory) -> dict[int, tuple[PlacesRuleView, ...]]:
-    """Return the rules of the subtasks that have appeared."""
+def _rules(scene: PlacesScene) -> dict[int, tuple[PlacesRuleView, ...]]:
+    """Return the rules of all subtasks as agents read them."""
     found: dict[int, tuple[PlacesRuleView, ...]] = {}
     for own in scene.rules:
         i = own.rule.subtask
-        views = views_of([own.rule], lambda k: bool(has(m, at.UNKNOWN, k)), scene.attempts + i, ())
-        for view in views.get(i, ()):
+        for view in views_of([own.rule], lambda k: False, scene.attempts + i, ())[i]:
             whole = PlacesRuleView(
                 action=view.action,
                 at=view.at,
@@ -192,3 +230,11 @@ def _rules(scene: PlacesScene, m: at.Memory) -> dict[int, tuple[PlacesRuleView, 
             )
             found[i] = (*found.get(i, ()), whole)
     return found
+
+
+def _known_rules(scene: PlacesScene, m: at.Memory) -> dict[int, tuple[PlacesRuleView, ...]]:
+    """Return the rules of the subtasks that have appeared."""
+    rules = scene.lasting.rules
+    if not any(event.kind == "appear" for event in scene.graph.events):
+        return rules
+    return {i: own for i, own in rules.items() if not has(m, at.UNKNOWN, i)}
