@@ -44,11 +44,19 @@ HEAT = 4.0
 
 
 class Played(NamedTuple):
-    """What comes of orders: when all is over, when each body is, and when each subtask was done."""
+    """What comes of orders.
+
+    Attributes:
+        end: when all is over.
+        idle: by body, when it is.
+        done: subtask -> when it is done first.
+        starts: tick, body and subtask of each start, as they were found.
+    """
 
     end: float
     idle: tuple[float, ...]
     done: Mapping[int, float]
+    starts: Sequence[tuple[float, int, int]]
 
 
 @dataclass
@@ -85,8 +93,7 @@ class Problem:
 def play(problem: Problem, orders: Orders) -> Played | None:
     """Play orders in the head; None if they cannot be carried out.
 
-    Each body goes to the nearest site of its next subtask and waits there until what it needs
-    is done.
+    Each body goes to the nearest site of its next subtask as soon as what that needs is done.
     """
     structure, travel = problem.structure, problem.travel
     subtasks = structure.graph.subtasks
@@ -96,6 +103,8 @@ def play(problem: Problem, orders: Orders) -> Played | None:
     last = [-1] * len(orders)
     ground = Ground()
     following = [0] * len(orders)
+    kept: dict[int, float] = {}
+    starts: list[tuple[float, int, int]] = []
     end = max(done.values(), default=0.0)
     left = sum(map(len, orders))
     while left:
@@ -113,11 +122,11 @@ def play(problem: Problem, orders: Orders) -> Played | None:
             return None
         a, i = chosen, orders[chosen][following[chosen]]
         subtask = subtasks[i]
-        visit = travel.visit(i, places[a], last[a], ground)
+        visit = travel.visit(i, places[a], last[a], _unused(ground, kept, times[a]))
         if visit is None or (i in done and not subtask.repeatable):
             return None
-        met = _met(structure.conditions[i], done)
-        tick = max(times[a] + visit.ticks * problem.paces[a], met)
+        # A body sets out when it may begin.
+        tick = start + visit.ticks * problem.paces[a]
         length = structure.expected[i]
         busy = length if subtask.attended is None else min(float(subtask.attended), length)
         purse = stocks[problem.purse(a)]
@@ -125,14 +134,26 @@ def play(problem: Problem, orders: Orders) -> Played | None:
             purse[k] -= n
         for k, n in subtask.produces:
             purse[k] = purse.get(k, 0) + n
+        starts.append((tick, a, i))
         done[i] = min(done.get(i, NEVER), tick + length)
         times[a], places[a] = tick + busy, visit.stand
         last[a] = visit.target if not visit.gone else -1
         ground = ground.after(visit)
+        if visit.target >= 0 and not visit.gone and len(orders) > 1:
+            kept[visit.target] = tick + length
         end = max(end, tick + length)
         following[a] += 1
         left -= 1
-    return Played(end, tuple(times), done)
+    return Played(end, tuple(times), done, starts)
+
+
+def _unused(ground: Ground, kept: Mapping[int, float], tick: float) -> Ground:
+    """Return the ground without the sites where others are at work at a tick."""
+    taken = 0
+    for target, until in kept.items():
+        if until > tick:
+            taken |= 1 << target
+    return ground._replace(gone=ground.gone | taken) if taken else ground
 
 
 def _met(formula: Formula, done: Mapping[int, float]) -> float:
@@ -456,6 +477,13 @@ def _moved(orders: Orders, rng: np.random.Generator) -> Orders | None:
     return tuple(map(tuple, lists))
 
 
+class Given(NamedTuple):
+    """What a body was told to do, and how often it (or a twin of it) had been done then."""
+
+    subtask: int
+    tally: int
+
+
 class ErrandAgent(RuleAgent):
     """Plans errands and keeps to the plan until something is not as it was to be.
 
@@ -479,6 +507,7 @@ class ErrandAgent(RuleAgent):
         super().reset(seed)
         self._queues: list[list[int]] = []
         self._twins: list[int] = []
+        self._given: dict[int, Given] = {}
         self._due = NEVER
 
     def act(self, observation: Observation) -> Actions:
@@ -488,6 +517,7 @@ class ErrandAgent(RuleAgent):
         if structure is None or not isinstance(view, GridView) or not _simple(structure):
             return super().act(observation)
         wait = len(task.names)
+        self._take_back(observation)
         reason = self._stale(task, view)
         if reason:
             self._plan(structure, task, view)
@@ -501,6 +531,23 @@ class ErrandAgent(RuleAgent):
             return super().act(observation)
         return self._note(task, actions, f"errands: {reason}" if reason else "errands")
 
+    def _take_back(self, observation: Observation) -> None:
+        """Put back into the queues of bodies that are free what they were given and have not done."""
+        task, view, mask = observation.task, observation.world, observation.mask
+        for a in [a for a in self._given if mask[a, :-1].any()]:
+            given = self._given.pop(a)
+            if self._tally(task, view, a, given.subtask) <= given.tally:
+                self._queues[a].insert(0, given.subtask)
+
+    def _tally(self, task: TaskView, view: GridView, body: int, subtask: int) -> int:
+        """Return a number that grows when a body does a subtask, or a twin of it."""
+        assert task.graph is not None
+        for k, _ in task.graph.subtasks[subtask].produces:
+            if view.bodies[body].stock:
+                return view.bodies[body].stock.get(task.graph.items[k].name, 0)
+        alike = [i for i, first in enumerate(self._twins) if first == self._twins[subtask]]
+        return sum(task.runs[i].starts for i in alike) if task.runs else 0
+
     def _next(self, observation: Observation) -> Actions:
         """Take the head of each body's queue, where the mask allows it or a twin of it."""
         mask = observation.mask
@@ -513,7 +560,8 @@ class ErrandAgent(RuleAgent):
             alike = (i for i in range(wait) if mask[a, i] and self._twins[i] == self._twins[queue[0]])
             actions[a] = next((i for i in alike if i not in actions), wait)
             if actions[a] != wait:
-                queue.pop(0)
+                tally = self._tally(observation.task, observation.world, a, queue[0])
+                self._given[a] = Given(queue.pop(0), tally)
         return actions
 
     def _stale(self, task: TaskView, view: GridView) -> str:
@@ -526,7 +574,8 @@ class ErrandAgent(RuleAgent):
             return "" if "running" in task.status else "the plan is over"
         graph = task.graph
         assert graph is not None
-        planned = Counter(self._twins[i] for q in self._queues for i in q if not graph.subtasks[i].repeatable)
+        endless = {self._twins[i] for i, s in enumerate(graph.subtasks) if s.repeatable}
+        planned = Counter(k for q in self._queues for k in (self._twins[i] for i in q) if k not in endless)
         left = Counter(self._twins[i] for i, word in enumerate(task.status) if word in ("locked", "eligible"))
         if planned - left:
             return "something is done or cannot be done any more"
@@ -536,6 +585,7 @@ class ErrandAgent(RuleAgent):
         """Make a plan from here."""
         problem = problem_of(structure, task, view)
         self._twins = twins(structure, view)
+        self._given = {a: given for a, given in self._given.items() if not task.agents[a].idle}
         best = first_orders(problem, self._trials // 20, self._draws)
         if best is None:
             self._queues, self._due = [[] for _ in view.bodies], NEVER
@@ -553,7 +603,7 @@ def twins(structure: Structure, view: GridView) -> list[int]:
     found = []
     for i, s in enumerate(structure.graph.subtasks):
         rules = tuple((r.action, r.at, r.thing, r.near) for r in view.rules.get(i, ()))
-        facts = (s.consumes, s.requires, s.produces, s.repeatable, structure.expected[i], s.attended)
+        facts = (s.consumes, s.requires, s.produces, structure.expected[i], s.attended)
         found.append(first.setdefault((rules, facts, structure.conditions[i]) if rules else i, i))
     return found
 
