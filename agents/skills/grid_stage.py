@@ -136,8 +136,10 @@ class GridStage:
 
     def _attempt(self, body: int, rule: RuleView) -> int | None:
         """Do what comes before an attempt by a rule; return the ticks, None if it cannot be done."""
-        ticks = 0
+        ticks = self._clear(body, rule)
         hand = self.hands[body]
+        if ticks is None:
+            return None
         if rule.hand is not None and hand is not None and hand not in rule.hand:
             if hand != NOTHING:
                 put = self._put_down(body)
@@ -164,6 +166,25 @@ class GridStage:
         self.spots[body] = walk.end
         self._aims[body] = (walk.target, rule)
         return ticks + walk.moves
+
+    def _clear(self, body: int, rule: RuleView) -> int | None:
+        """Take away what stands where nothing may; return the ticks, None if it cannot be done."""
+        if rule.thing is None or NOTHING not in rule.thing or not self._view.hands:
+            return 0
+        sites = self._fixtures(rule.at)
+        if sites & self._lying(rule.thing) & ~self._busy or sites & self._busy & self._coming(rule):
+            return 0
+        ticks = 0
+        if self.hands[body] != NOTHING:
+            put = self._put_down(body)
+            if put is None:
+                return None
+            ticks += put
+        taken = self._fetch(body, self._view.portable, sites)
+        if taken is None:
+            return None
+        put = self._put_down(body)
+        return None if put is None else ticks + taken + put
 
     def _brought(
         self, body: int, rule: RuleView, sites: Bits, ticks: int, standing: Bits | None
@@ -206,11 +227,11 @@ class GridStage:
         self.spots[body] = Spot((hit & -hit).bit_length() - 1, spot.facing)
         return ticks + distance
 
-    def _fetch(self, body: int, codes: frozenset[int]) -> int | None:
+    def _fetch(self, body: int, codes: frozenset[int], among: Bits = -1) -> int | None:
         """Take one of some things into the empty hand; return the ticks, None if there is none to be had."""
         lying = 0
         for code in codes & self._view.portable:
-            lying |= self._things.get(code, 0)
+            lying |= self._things.get(code, 0) & among
         walk = self._ways.to(self.spots[body], lying & ~self._busy)
         if walk is None:
             return None
