@@ -261,9 +261,8 @@ def do(m: Memory, a: int, action: int) -> int:
     verbs = head(m, sites.W_VERBS)
     if verb >= 0 and verb < verbs:
         return attempt(m, a, verb)
-    m.s[q + sites.UNTIL] = m.s[at.CLOCK] + 1
     if action < MOVES:
-        walk(m, a, action)
+        m.s[q + sites.UNTIL] = m.s[at.CLOCK] + walk(m, a, action)
         return m.t[at.T_WIDE]
     if verb < 0:
         done = carry(m, a)
@@ -272,27 +271,27 @@ def do(m: Memory, a: int, action: int) -> int:
     else:
         m.s[q + sites.WORD] = verb - verbs - head(m, G_SHARES)
         done = True
-    if done:
-        return m.t[at.T_WIDE]
-    m.s[q + sites.UNTIL] = m.s[at.CLOCK]
-    return REFUSED
+    if not done:
+        return REFUSED
+    m.s[q + sites.UNTIL] = m.s[at.CLOCK] + 1
+    return m.t[at.T_WIDE]
 
 
-def walk(m: Memory, a: int, direction: int) -> None:
-    """Turn body ``a`` and move it on by one cell, if that can be entered."""
+def walk(m: Memory, a: int, direction: int) -> int:
+    """Turn body ``a`` and move it on by one cell, if that can be entered; return the ticks it takes."""
     q = body_of(m, a)
     m.s[q + sites.FACING] = direction
     here = cell_of(m, m.s[q + sites.BODY_AT])
     there = here + step_of(m, direction)
     value = m.s[there]
-    if body_in(value) >= 0 or flags_of_fixture(m, fixture_in(value)) & sites.SOLID != 0:
-        return
+    if value & BODY_BIT != 0 or flags_of_fixture(m, fixture_in(value)) & sites.SOLID != 0:
+        return 1
     if flags_of_thing(m, thing_in(value)) & sites.SOLID != 0:
-        return
+        return 1
     m.s[there] += body_bits(a)
     m.s[here] -= body_bits(a)
-    m.s[q + sites.BODY_AT] += step_of(m, direction)
-    m.s[q + sites.UNTIL] = m.s[at.CLOCK] + m.s[q + sites.PACE]
+    m.s[q + sites.BODY_AT] += there - here
+    return m.s[q + sites.PACE]
 
 
 def can_carry(m: Memory, a: int, value: int) -> bool:

@@ -53,10 +53,7 @@ def judge(scene: Map) -> int:
     Raises:
         SceneError: with the first such subtask and what is missing.
     """
-    reach = _Reach(scene)
-    while reach.grow():
-        pass
-    graph = scene.graph
+    reach, graph = _grown(scene), scene.graph
     for i, subtask in enumerate(graph.subtasks):
         staffed = sum(reach.able(a, i) for a in range(len(graph.agents))) >= subtask.agents
         # That nobody has a skill is the task's own, and warned of there.
@@ -64,6 +61,18 @@ def judge(scene: Map) -> int:
             raise reach.refusal(i)
     pace: int = max(body.pace for body in scene.bodies)
     return max(min(2 * region.levels, int(region.cells.sum())) for region in reach.regions) * pace + 1
+
+
+def attemptable(scene: Map) -> frozenset[int]:
+    """Return the subtasks of which it is not certain that nobody can ever attempt them."""
+    return frozenset(_grown(scene).played)
+
+
+def _grown(scene: Map) -> _Reach:
+    reach = _Reach(scene)
+    while reach.grow():
+        pass
+    return reach
 
 
 class _Region:
