@@ -937,7 +937,7 @@ class _Crowd:
         harbour = 0
         length = 0
         if leg.way is not None:
-            length = leg.way.cost(m.places[stuck], 0)
+            length = leg.way.cost(m.places[stuck], facing_number(m.view.bodies[stuck].facing))
         if leg.way is None or length == 0 or length >= FAR:
             aside = m.free & ~self._path(pressed) & ~(1 << m.places[stuck])
             length, harbour = m.field(m.places[stuck]).nearest(aside & m.roomy())
