@@ -58,9 +58,10 @@ def _load(plain: Mapping[str, Any], task: Task) -> Scene:
     kind = plain.get("world")
     if kind is None:
         raise SceneError("the field 'world' is missing", fix=f"it is one of {', '.join(WORLDS)}")
+    if not isinstance(kind, str):
+        raise SceneError(f"must be one of {', '.join(WORLDS)}, not {describe(kind)}", "world")
     if kind not in WORLDS:
-        fix = suggest(kind, WORLDS, "there are") if isinstance(kind, str) else ""
-        raise SceneError(f"there is no world {quote(kind)}", "world", fix)
+        raise SceneError(f"there is no world {quote(kind)}", "world", suggest(kind, WORLDS, "there are"))
     module = import_module(f"stratagym.envs.worlds.{WORLDS[kind]}")
     scene: Scene = module.load(plain, task)
     return scene
