@@ -95,7 +95,11 @@ def _unpacked(packed: tuple[bytes, tuple[int, ...]]) -> Image:
 
 
 def save_gif(
-    frames: Frames | Iterable[Image], path: str | os.PathLike[str], fps: float = 10, hold: float = 1.5
+    frames: Frames | Iterable[Image],
+    path: str | os.PathLike[str],
+    fps: float = 10,
+    hold: float = 1.5,
+    colours: int = 255,
 ) -> Path:
     """Write ``[H, W, 3]`` uint8 frames as an endless gif and return its path.
 
@@ -104,6 +108,7 @@ def save_gif(
         path: the file.
         fps: frames per second (gif rounds the pause to hundredths of a second).
         hold: seconds for which the last frame stays.
+        colours: how many (2..255); fewer make a smaller file.
 
     Raises:
         ValueError: if there is no frame.
@@ -114,8 +119,8 @@ def save_gif(
     if not len(film):
         raise ValueError("a gif needs at least one frame")
     # One colour is left free: with it a gif says "as before".
-    colours = _palette(film.some(SAMPLES), 255)
-    pictures = (_fitted(Pillow, frame, colours) for frame in film)
+    palette = _palette(film.some(SAMPLES), min(colours, 255))
+    pictures = (_fitted(Pillow, frame, palette) for frame in film)
     first = next(pictures)
     pause = max(20, round(1000 / fps))
     pauses = [pause] * (len(film) - 1) + [max(pause, round(1000 * hold))]

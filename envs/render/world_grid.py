@@ -35,8 +35,11 @@ from stratagym.envs.worlds.view import NOTHING, UNKNOWN, BodyView, Codes, GridVi
 LARGEST, SMALLEST = 84, 22
 """Most and fewest pixels of a cell; a map that would need smaller ones is shown in part."""
 
-FAR = 12
+FAR = 14
 """Fewest pixels of a cell where bodies are far apart."""
+
+LEAST_BODY = 24
+"""A body is drawn at least as large, however small the cells are."""
 
 AROUND = 5
 """Cells shown around the bodies at least."""
@@ -79,7 +82,7 @@ def camera(view: GridView, width: int, height: int) -> Camera:
     xs, ys = [x for x, _ in seen], [y for _, y in seen]
     wide, high = max(xs) - min(xs) + 1 + 2 * AROUND, max(ys) - min(ys) + 1 + 2 * AROUND
     fitting = min(width // wide, height // high)
-    cell = next((c for c in (32, 28, 24, 20, 16, FAR) if c <= fitting), FAR)
+    cell = next((c for c in (32, 28, 24, 20, 17, FAR) if c <= fitting), FAR)
     columns, rows = min(width // cell, view.width), min(height // cell, view.height)
     left = (min(xs) + max(xs) + 1 - columns) // 2
     top = (min(ys) + max(ys) + 1 - rows) // 2
@@ -220,8 +223,9 @@ def _bodies(canvas: Canvas, shown: Camera, view: GridView) -> None:
         if body.at is None or not shown.shows(*body.at):
             continue
         left, top = shown.at(*body.at)
-        size = cell
-        if _covers(view, body.at):
+        size = max(cell, LEAST_BODY)
+        left, top = left - (size - cell) / 2, top - (size - cell) / 2
+        if cell >= LEAST_BODY and _covers(view, body.at):
             size = round(cell * 0.66)
             left, top = left + cell - size, top + cell - size
         canvas.paste(body_mark(a, size, body.facing, is_robot(body.name), body.down), left, top)

@@ -137,9 +137,12 @@ def _layout(
     columns = max(1, min(len(groups), round(math.sqrt(len(groups) * width / height * 0.8))))
     cards: dict[int, Card] = {}
     districts = []
+    by_column = _columns([(float(x), float(y)) for x, y in centres], columns)
+    # A column of small districts is narrower.
+    wide = [3 if max(len(groups[g]) for g in column) > 2 else 2 for column in by_column]
     left = 4
-    for c, column in enumerate(_columns([(float(x), float(y)) for x, y in centres], columns)):
-        w = (width - 4) * (c + 1) // columns + 4 - left
+    for c, column in enumerate(by_column):
+        w = (width - 4) * sum(wide[: c + 1]) // sum(wide) + 4 - left
         # A district is the higher the more rows of cards it has.
         shares = [1 + 2 * -(-len(groups[g]) // (2 if w >= 270 else 1)) for g in column]
         for k, g in enumerate(column):
