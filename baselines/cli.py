@@ -297,12 +297,18 @@ def certify(
 def bench(
     only: Annotated[list[str] | None, typer.Option(help="Only this section; repeat it.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Short runs, which measure nothing.")] = False,
+    training: Annotated[bool, typer.Option("--train", help="Of training instead, beside SB3's PPO.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Measure the speed, as ratios to a single CartPole-v1 in the same run."""
     from stratagym.baselines import bench as speed
 
-    rows = speed.run(only or [], quick=quick)
+    if training:
+        from stratagym.baselines import bench_train
+
+        rows = bench_train.run(quick=quick)
+    else:
+        rows = speed.run(only or [], quick=quick)
     if as_json:
         say_json(rows)
     else:

@@ -144,7 +144,7 @@ def train(
     from stratagym.baselines.learning import build
     from stratagym.baselines.learning.checkpoint import write_json
 
-    build.use_one_thread()
+    build.settle_torch()
     if build.is_cloning(settings):
         from stratagym.baselines.learning.cloning import clone
 
@@ -358,7 +358,8 @@ def validate(policy: Any, batch: Any, *, masked: bool, recurrent: bool = False) 
             more["action_masks"] = np.asarray(info["action_mask"]).reshape(count, -1).astype(bool)
         if recurrent:
             more |= {"state": memory, "episode_start": starts}
-        actions, memory = policy.predict(shown, deterministic=True, **more)
+        seen = {key: shown[key] for key in policy.observation_space.spaces}
+        actions, memory = policy.predict(seen, deterministic=True, **more)
         shown, rewards, terminated, truncated, info = batch.step(actions)
         starts = np.zeros(count, bool)
         returns += np.where(over, 0.0, rewards)

@@ -178,7 +178,9 @@ def first_agent_of(batch: Any) -> int | None:
 
 def make_venv(batch: Any, settings: Settings, *, training: bool = True) -> VecEnv:
     """Return a batch as SB3 takes it, rewards normalised if the settings say so."""
-    venv: VecEnv = LanesVecEnv(batch, bootstrap=settings.bootstrap)
+    # With one task alone its static part is the same at every step.
+    without = ("static",) if batch.model.count == 1 and settings.view == "flat" else ()
+    venv: VecEnv = LanesVecEnv(batch, bootstrap=settings.bootstrap, without=without)
     if settings.normalize_reward and training:
         venv = VecNormalize(venv, norm_obs=False, gamma=settings.gamma)
     return venv
@@ -189,6 +191,11 @@ def is_cloning(settings: Settings) -> bool:
     return isinstance(settings, Cloning)
 
 
-def use_one_thread() -> None:
-    """Have PyTorch work on one thread: small networks gain nothing by more, and sums keep their order."""
+def settle_torch() -> None:
+    """Have PyTorch work as small networks want it, for this process.
+
+    On one thread: more gain nothing, and sums keep their order. Without its own look at the arguments of
+    every distribution, which costs a tenth of a run.
+    """
     torch.set_num_threads(1)
+    torch.distributions.Distribution.set_default_validate_args(False)

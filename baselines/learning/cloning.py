@@ -137,7 +137,8 @@ def _epoch(policy: Any, optimizer: Any, demos: Demonstrations, size: int, seed: 
     policy.set_training_mode(True)
     losses, agreed = [], 0
     for chosen in demonstrations.batches(len(demos), size, np.random.default_rng(seed)):
-        shown = {key: torch.as_tensor(part[chosen]) for key, part in demos.shown.items()}
+        keys = policy.observation_space.spaces
+        shown = {key: torch.as_tensor(demos.shown[key][chosen]) for key in keys}
         actions = torch.as_tensor(demos.actions[chosen])
         if actions.shape[1] == 1:
             actions = actions[:, 0]

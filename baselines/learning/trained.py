@@ -291,6 +291,8 @@ class TrainedAgent:
         Raises:
             InputError: if there are more agents than the policy can play.
         """
+        if self.about["eyes"]["view"] != "graph":
+            shown = {key: shown[key] for key in self.about["observations"]["dict"]}
         policy = self._fitting(shown, mask)
         space = policy.action_space
         if isinstance(space, spaces.Box):

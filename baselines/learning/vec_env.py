@@ -6,10 +6,11 @@ ships no such adapter. Observations are handed on as they are: SB3's buffers cop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -25,6 +26,8 @@ class LanesVecEnv(VecEnv):
         envs: the batch, made with ``autoreset_mode="SameStep"``.
         bootstrap: whether an episode that the horizon ends is told to be cut off, so that SB3
             adds the value of its last state.
+        without: keys of the observation that are left out (what is the same in all of a batch's tasks
+            teaches nothing, and costs the buffers' room).
 
     Attributes:
         elapsed: ticks of the latest step, ``[B]``.
@@ -33,8 +36,11 @@ class LanesVecEnv(VecEnv):
         ValueError: if the batch resets in another way.
     """
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any], *, bootstrap: bool = True) -> None:
+    def __init__(
+        self, envs: VectorEnv[Any, Any, Any], *, bootstrap: bool = True, without: Collection[str] = ()
+    ) -> None:
         self.envs: Any = envs
+        self._without = frozenset(without)
         mode = envs.metadata.get("autoreset_mode")
         if mode != AutoresetMode.SAME_STEP:
             raise ValueError(f"autoreset_mode is {mode}; make the batch with autoreset_mode='SameStep'")
@@ -45,7 +51,16 @@ class LanesVecEnv(VecEnv):
         self.returns = np.zeros(envs.num_envs)
         self.lengths = np.zeros(envs.num_envs, np.int64)
         self.render_mode = None
-        super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
+        space: Any = envs.single_observation_space
+        if self._without:
+            space = spaces.Dict({k: part for k, part in space.spaces.items() if k not in self._without})
+        super().__init__(envs.num_envs, space, envs.single_action_space)
+
+    def _shown(self, observations: Any) -> Any:
+        """Return an observation without what is left out."""
+        if not self._without:
+            return observations
+        return {key: part for key, part in observations.items() if key not in self._without}
 
     def reset(self) -> Any:
         """Begin an episode in every lane, with the seeds that ``seed`` has set."""
@@ -55,7 +70,7 @@ class LanesVecEnv(VecEnv):
         self._know(info)
         self.returns[:] = 0.0
         self.lengths[:] = 0
-        return observations
+        return self._shown(observations)
 
     def _know(self, info: dict[str, Any]) -> None:
         mask = info.get("action_mask")
@@ -81,7 +96,7 @@ class LanesVecEnv(VecEnv):
         for i in np.flatnonzero(over).tolist():
             told = info if final is None else final
             infos[i] = {
-                "terminal_observation": _lane(info["final_obs"], i),
+                "terminal_observation": _lane(self._shown(info["final_obs"]), i),
                 "TimeLimit.truncated": bool(self._bootstrap and truncated[i] and not terminated[i]),
                 "is_success": bool(told["success"][i]) if "success" in told else bool(terminated[i]),
                 "episode": {
@@ -91,7 +106,7 @@ class LanesVecEnv(VecEnv):
                 },
             }
             self.returns[i], self.lengths[i] = 0.0, 0
-        return observations, np.asarray(rewards, np.float32), over, infos
+        return self._shown(observations), np.asarray(rewards, np.float32), over, infos
 
     def close(self) -> None:
         """Close the batch."""
