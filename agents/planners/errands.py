@@ -534,7 +534,8 @@ class ErrandAgent(RuleAgent):
     def _take_back(self, observation: Observation) -> None:
         """Put back into the queues of bodies that are free what they were given and have not done."""
         task, view, mask = observation.task, observation.world, observation.mask
-        for a in [a for a in self._given if mask[a, :-1].any()]:
+        first = _first_row(view)
+        for a in [a for a in self._given if mask[a - first, :-1].any()]:
             given = self._given.pop(a)
             if self._tally(task, view, a, given.subtask) <= given.tally:
                 self._queues[a].insert(0, given.subtask)
@@ -550,16 +551,18 @@ class ErrandAgent(RuleAgent):
 
     def _next(self, observation: Observation) -> Actions:
         """Take the head of each body's queue, where the mask allows it or a twin of it."""
-        mask = observation.mask
+        mask, first = observation.mask, _first_row(observation.world)
         wait = mask.shape[1] - 1
         actions = np.full(mask.shape[0], wait, dtype=np.int64)
-        for a, queue in enumerate(self._queues[: mask.shape[0]]):
-            if not queue or not mask[a, :wait].any():
+        for row in range(mask.shape[0]):
+            a = first + row
+            queue = self._queues[a] if a < len(self._queues) else []
+            if not queue or not mask[row, :wait].any():
                 continue
             # Of twins the world starts the first that can be started, so that one is asked for.
-            alike = (i for i in range(wait) if mask[a, i] and self._twins[i] == self._twins[queue[0]])
-            actions[a] = next((i for i in alike if i not in actions), wait)
-            if actions[a] != wait:
+            alike = (i for i in range(wait) if mask[row, i] and self._twins[i] == self._twins[queue[0]])
+            actions[row] = next((i for i in alike if i not in actions), wait)
+            if actions[row] != wait:
                 tally = self._tally(observation.task, observation.world, a, queue[0])
                 self._given[a] = Given(queue.pop(0), tally)
         return actions
@@ -608,6 +611,11 @@ def twins(structure: Structure, view: GridView) -> list[int]:
     return found
 
 
+def _first_row(view: GridView) -> int:
+    """Return the body whose row of the mask is the first: its own, for one who decides for itself."""
+    return 0 if view.viewer is None else view.viewer
+
+
 def _simple(structure: Structure) -> bool:
     """Return whether a task has nothing that errands leave out."""
     graph = structure.graph
@@ -617,7 +625,7 @@ def _simple(structure: Structure) -> bool:
 
 
 def problem_of(structure: Structure, task: TaskView, view: GridView) -> Problem:
-    """Return what is seen as a problem to plan for."""
+    """Return what is seen as a problem to plan for; who decides for itself plans as if alone."""
     graph, travel = structure.graph, Travel(view)
     numbers = {item.name: k for k, item in enumerate(graph.items)}
     done: dict[int, float] = {}
@@ -646,7 +654,7 @@ def problem_of(structure: Structure, task: TaskView, view: GridView) -> Problem:
         structure,
         travel,
         task.time,
-        [travel.place_of(b) for b in range(len(view.bodies))],
+        [travel.place_of(b) if view.viewer in (None, b) else -1 for b in range(len(view.bodies))],
         free_at,
         [body.pace for body in view.bodies],
         done,

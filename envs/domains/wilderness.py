@@ -151,7 +151,7 @@ def place(
     """Draw the land and say what can be done where."""
     data = data_beside(__file__)
     numbers = data["sizes"][size]
-    cells, cows = land(seed, size, agents)
+    cells, cows = land(seed, size)
     verbs = ["collect", *(f"place {k}" for k in numbers["build"]), *(f"make {k}" for k in numbers["make"])]
     scene: dict[str, Any] = {
         "world": "grid",
@@ -239,8 +239,8 @@ def noise(rng: np.random.Generator, size: int, octaves: Sequence[Sequence[float]
     return total / sum(weight for _, weight in octaves)
 
 
-def land(seed: int, size: Size, agents: int = 1) -> tuple[Map, Cells]:
-    """Draw a land on which all that a size asks for can be walked to.
+def land(seed: int, size: Size) -> tuple[Map, Cells]:
+    """Draw a land on which all that a size asks for can be walked to, the same for any number of bodies.
 
     Returns:
         The map, and where cows stand.
@@ -248,10 +248,10 @@ def land(seed: int, size: Size, agents: int = 1) -> tuple[Map, Cells]:
     data = data_beside(__file__)
     rng = generator(seed, 0x317D)
     wide = data["sizes"][size]["size"]
-    first = starts(wide, agents)
+    middle = (wide // 2, wide // 2)
     while True:
         cells, cows = _terrain(rng, wide, data["land"])
-        if _stocked(rng, cells, first, bill(size), data):
+        if _stocked(rng, cells, middle, bill(size), data):
             return cells, cows
 
 
@@ -281,14 +281,14 @@ def _terrain(rng: np.random.Generator, size: int, numbers: Mapping[str, Any]) ->
 def _stocked(
     rng: np.random.Generator,
     cells: Map,
-    first: Sequence[tuple[int, int]],
+    start: tuple[int, int],
     amounts: Mapping[str, int],
     data: Mapping[str, Any],
 ) -> bool:
     """Put ores into the rock, and tell whether there is enough of everything within reach."""
     ch, numbers = CHARACTERS, data["land"]
     free = np.isin(cells, [ch[k] for k in data["ground"]])
-    steps = distances(free, first[:1])
+    steps = distances(free, [start])
     # The steps to a cell beside each: of a walker that wants to stand in front of it.
     padded = np.pad(steps, 1, constant_values=-1)
     beside = np.stack([padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]])
