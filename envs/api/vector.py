@@ -316,7 +316,7 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         if self.view.static_size:
             found["static"] = self._static_rows(np.asarray(out.ints[at_lanes.O_TASK]))
         if self._planes is not None:
-            world["planes"] = self._planes.planes(rows[:, self._end :])
+            world["planes"] = self._planes.planes(rows[:, self._end :], self._lanes.s[: self.num_envs])
         return {**found, **world}
 
     def _graphs(self, out: at_lanes.Outputs) -> Obs:

@@ -615,7 +615,7 @@ class GridScene:
         return cells[ring:-ring, ring:-ring]
 
     def look(
-        self, m: Memory, graph: TaskGraph, agent: int | None, knowledge: Knowledge, *, fog: bool = True
+        self, m: Memory, graph: TaskGraph, agent: int | None, knowledge: Knowledge, fog: bool = True
     ) -> GridView:
         """Return what an agent's body sees of a lane; None stands for the controller of all.
 
