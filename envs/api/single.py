@@ -65,7 +65,7 @@ class TaskEnv(gym.Env[Obs, Any]):
         self._n = model.dims.subtasks
         self._agents = model.dims.agents
         self.acting = Acting(model)
-        self._boxed, self._scene = self.acting.boxed, model.scene(0)
+        self._boxed, self._in_world = self.acting.boxed, model.kernel is not None
         self._shape = (len(self.view.features), self._n)
         self._cut = len(self.view.features) * self._n
         self._end = self._cut + self.view.state_bytes
@@ -346,7 +346,7 @@ class TaskEnv(gym.Env[Obs, Any]):
         row = out.obs
         if self._graph_view is not None:
             found = self._graph_view.observation(self.task.graph, self.lanes.memory(0), self._order)
-            if self._scene is not None:
+            if self._in_world:
                 found["world"] = self.view.world(row[self._end :])
             return found
         subtasks = row[: self._cut].reshape(self._shape)
@@ -355,10 +355,10 @@ class TaskEnv(gym.Env[Obs, Any]):
         found = {"subtasks": subtasks, "state": self.view.state(row[self._cut : self._end])}
         if len(self._static):
             found["static"] = self._static.copy()
-        if self._scene is not None:
+        if self._in_world:
             found["world"] = self.view.world(row[self._end :])
             if self._planes is not None:
-                found["planes"] = self._planes.planes(row[self._end :])
+                found["planes"] = self._planes.planes(row[self._end :], self.lanes.s[0])
         return found
 
     def _words(self, out: at_lanes.Moment) -> list[Happening]:
