@@ -35,7 +35,7 @@ class EffectCritic:
             began = started(task, before, goal.subtask)
             if began:
                 return self._run(case, before, elapsed)
-            reason = self._closed(task, before, goal.subtask, case.body)
+            reason = self._closed(task, before, goal.subtask, goal.crew or (case.body,))
             if reason is not None:
                 return failure(reason)
         elif task.status[goal.subtask] in ("done", "closed", "failed"):
@@ -81,15 +81,16 @@ class EffectCritic:
         return task.graph is not None and task.graph.subtasks[i].duration.kind == "world"
 
     @staticmethod
-    def _closed(task: TaskView, before: Mark, i: int, body: int) -> str | None:
+    def _closed(task: TaskView, before: Mark, i: int, crew: Sequence[int]) -> str | None:
         """Return why a subtask that has not started never will, None if it still may."""
         word, name = task.status[i], _name(task, i)
         if word == "closed":
             return f"{name} is too late for its deadline"
         if word == "failed":
             return f"{name} has no attempt left"
-        # For a body under way nothing can start: that says nothing of the subtask.
-        if word == "locked" and before.status[i] != "locked" and task.agents[body].idle:
+        # While one of those who are to start it is under way nothing can: that says nothing of the subtask.
+        ready = all(task.agents[body].idle for body in crew)
+        if word == "locked" and before.status[i] != "locked" and ready:
             return f"{name} cannot start any more: {_undone(task, before) or 'its needs no longer hold'}"
         return None
 

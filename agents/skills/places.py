@@ -221,11 +221,17 @@ class _Search:
             return False
         return any(code in site.things for code in rule.thing) or (NOTHING in rule.thing and not site.things)
 
-    def _turn(self, sites: Sequence[tuple[int, ReceptacleView]], rule: PlacesRuleView) -> Leg | None:
-        """Return the way to open (or shut) a receptacle that is then what the rule asks for."""
+    def _turn(
+        self, sites: Sequence[tuple[int, ReceptacleView]], rule: PlacesRuleView
+    ) -> Leg | list[int] | None:
+        """Return the way to open (or shut) a receptacle that is then what the rule asks for.
+
+        Where no way leads there, the locations of those that could be.
+        """
         turns = self._view.turns
         able = [k for k, s in sites if rule.at is not None and turns.get(s.fixture) in rule.at]
-        return self._nearest(able, "turn", "to be opened or shut")
+        leg = self._nearest(able, "turn", "to be opened or shut")
+        return leg or [self._view.receptacles[k].place for k in able] or None
 
     def _explore(self, sites: Sequence[tuple[int, ReceptacleView]]) -> Leg | None:
         """Return the way to look where it is not known what is there."""
