@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium
 import pytest
+import yaml
 
 import stratagym
 from stratagym.envs import registry
@@ -83,3 +84,20 @@ def test_the_adapter_of_the_training_page_learns() -> None:
     namespace: dict[str, Any] = {}
     exec(compile(code, "training.md", "exec"), namespace)
     assert namespace["model"].num_timesteps >= 2048
+
+
+def test_the_grid_example_is_played_as_the_page_says() -> None:
+    """The page's two cooks make their soup by the page's steps, none of which is refused."""
+    task, scene = (yaml.safe_load(text) for text in blocks("worlds.md", "yaml")[:2])
+    steps = [line.split() for line in blocks("worlds.md", "text")[0].splitlines()]
+    env = gymnasium.make("stratagym/Task-v0", task=task, world=scene, clock="tick")
+    _, info = env.reset(seed=0)
+    names = env.unwrapped.action_names  # type: ignore[attr-defined]
+    terminated = False
+    for k, step in enumerate(steps):
+        assert not terminated
+        actions = [names.index(name) for name in step]
+        assert all(row[a] for row, a in zip(info["action_mask"], actions, strict=True)), (k, step)
+        _, _, terminated, _, info = env.step(actions)
+    assert terminated
+    assert info["success"]
