@@ -275,11 +275,19 @@ class Critic(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
-    """One start of a plan: which subtask, by whom, at which tick if all goes as expected."""
+    """One start of a plan.
+
+    Attributes:
+        subtask: what is started.
+        crew: by whom.
+        tick: when they set out for it, if all goes as expected.
+        begins: when it starts then, its way behind it; -1 where that is not told apart.
+    """
 
     subtask: int
     crew: tuple[int, ...]
     tick: int
+    begins: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -712,6 +712,10 @@ class Mind:
         if self._delicate(i) and not self._plan.rehearsed:
             hold = s.step.tick + int(self._ticks_of(i)) + self._late
         goal = Goal(i, s.step.crew)
+        if not allowed and s.step.begins >= 0:
+            prospect = self._skill.start(self.memory, b, goal)
+            if self._time + prospect.ticks < s.step.begins:
+                return False  # who waits at a station is in the way there
         reason = self._plan.reason if allowed else f"{self._plan.reason}; ahead of its time"
         if not self._take_up(b, goal, reason, hold, self._rest(), ahead=not allowed):
             if allowed and "never" in self._policy:

@@ -881,6 +881,7 @@ class _Crowd:
         if now == 0:
             pressing = False
             m.rested[b] = m.view.time
+            m.way.pop(b, None)  # it has made room: now it is the others' turn
         chosen = way
         step = way.step(position, facing)
         # To turn to what is solid it stays where it is, and is one move nearer for it.
