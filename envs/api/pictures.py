@@ -67,6 +67,7 @@ class Pictures:
 
         m = env.memory()
         graph = env.task.graph
+        domain = (env.model.recipe or {}).get("domain")
         time = m.s[at.CLOCK]
         runs = [replace(bar, attended_until=min(bar.attended_until, time)) if bar.end is None else bar
                 for bar in self._runs]  # fmt: skip
@@ -81,7 +82,7 @@ class Pictures:
             stock=env.stock(),
             free=env.free(),
             agents=[agent_view(m, graph, a, graph.names) for a in range(len(graph.agents))],
-            title=graph.name,
+            title=f"{domain}: {graph.name}" if domain else graph.name,
             events=[h._asdict() for h in self._happened],
             reward=self._reward,
             note=standing(m, graph),
