@@ -27,6 +27,7 @@ LEVEL = {
     "registry": 7,
     "api": 8,
     "record": 9,
+    "overlays": 9,
 }
 """The order of the rooms in envs; a room imports only lower ones and itself."""
 
