@@ -9,11 +9,14 @@ its two reference values; here efficiency falls, linearly, from 20 at the best k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
+from stratagym.baselines.rollout import Step
 from stratagym.envs.task.graph import TaskGraph
+
+GO = "go "
+"""How the actions begin that take a way."""
 
 EXECUTABILITY, CONSTRAINTS, EFFICIENCY = 60.0, 20.0, 20.0
 """Points of the tiers."""
@@ -45,7 +48,7 @@ class Conduct:
 
     Attributes:
         right: parts of the trip that were carried out.
-        wrong: parts that were not, and actions that could not be carried out.
+        wrong: parts that were not, actions that could not be carried out, and ways that led nowhere.
         kept: bookings that were kept, and being home before the trip is over.
         broken: those that were not.
         spent: ticks, or money, that it took.
@@ -87,41 +90,43 @@ def _share(good: int, bad: int) -> float:
     return good / (good + bad) if good + bad else 1.0
 
 
-def conduct_of(
-    graph: TaskGraph,
-    events: Iterable[Mapping[str, Any]],
-    refusals: int,
-    time: int,
-    *,
-    item: str | None = None,
-) -> Conduct:
+def conduct_of(graph: TaskGraph, steps: Iterable[Step], *, item: str | None = None) -> Conduct:
     """Return what is counted of an episode of a trip.
 
-    Its parts are what the task pays for: sights, nights, the return. Bookings are due dates.
+    Its parts are what the task pays for: sights, nights, the return. Wrong steps are parts that are
+    missing at the end, actions that were not accepted, and ways that led nowhere: after which another
+    way was taken before anything was begun. Bookings are due dates.
 
     Args:
-        graph: the task.
-        events: all of them, as in ``info["events"]``.
-        refusals: how many actions were not accepted.
-        time: ticks at the end.
+        graph: the task, of one agent.
+        steps: all of them, as ``rollout.play`` tells them.
         item: the item whose spending counts instead of the ticks (``money``).
     """
     index = {name: i for i, name in enumerate(graph.names)}
-    item_index = None if item is None else [other.name for other in graph.items].index(item)
+    counted = None if item is None else [other.name for other in graph.items].index(item)
     done: set[int] = set()
     first: dict[int, int] = {}
-    spent = 0.0
-    for event in events:
-        i = index.get(event["subtask"])
-        if i is None:
-            continue
-        if event["kind"] == "success":
-            done.add(i)
-            first.setdefault(i, event["tick"])
-        elif event["kind"] in ("undo", "spoil"):
-            done.discard(i)
-        elif event["kind"] == "start" and item_index is not None:
-            spent += dict(graph.subtasks[i].consumes).get(item_index, 0)
+    wrong, spent, time, under_way = 0, 0, 0, False
+    for step in steps:
+        time = step.time + step.elapsed
+        (action,), (refusal,) = step.actions, step.refusals
+        if refusal is not None:
+            wrong += 1
+        elif str(action).startswith(GO):
+            wrong += under_way
+            under_way = True
+        for event in step.events:
+            i = index.get(event["subtask"])
+            if i is None:
+                continue
+            if event["kind"] == "start":
+                under_way = False
+                spent += 0 if counted is None else dict(graph.subtasks[i].consumes).get(counted, 0)
+            elif event["kind"] == "success":
+                done.add(i)
+                first.setdefault(i, event["tick"])
+            elif event["kind"] in ("undo", "spoil"):
+                done.discard(i)
     parts: dict[int, bool] = {}
     for i, subtask in enumerate(graph.subtasks):
         if subtask.reward > 0:
@@ -130,8 +135,8 @@ def conduct_of(
     home = all(parts.values())
     return Conduct(
         right=sum(parts.values()),
-        wrong=len(parts) - sum(parts.values()) + refusals,
+        wrong=wrong + len(parts) - sum(parts.values()),
         kept=kept + home,
         broken=len(graph.dues) - kept + (not home),
-        spent=spent if item_index is not None else float(time),
+        spent=float(time if counted is None else spent),
     )

@@ -26,6 +26,9 @@ from stratagym.envs.domains.sources import data_beside, one_of, procedural
 
 Hours = tuple[int, int] | None
 
+LONG = 10**6
+"""Ticks between places that no way joins directly."""
+
 
 def source(
     size: Size = "medium",
@@ -218,17 +221,34 @@ def drawn(rng: np.random.Generator, data: Mapping[str, Any], numbers: Mapping[st
     }
     ways: dict[tuple[str, str], int] = {}
     for city, name in enumerate(cities):
-        station = f"{name} station"
-        places = [station, *(sight.name for sight in sights if sight.city == city)]
-        for k, one in enumerate(places):
-            for other in places[k + 1 :]:
-                ways[one, other] = between(rng, data["inside"])
+        places = [f"{name} station", *(sight.name for sight in sights if sight.city == city)]
+        drawn_ways = {
+            (one, other): between(rng, data["inside"])
+            for k, one in enumerate(places)
+            for other in places[k + 1 :]
+        }
         for hotel in prices.get(city, {}):
             away = between(rng, data["hotels"][hotel]["away"])
-            ways[station, f"{name} {hotel}"] = away
+            drawn_ways[places[0], f"{name} {hotel}"] = away
             for other in places[1:]:
-                ways[other, f"{name} {hotel}"] = max(1, away + between(rng, (-1, 1)))
+                drawn_ways[other, f"{name} {hotel}"] = max(1, away + between(rng, (-1, 1)))
+        ways |= _shortened(drawn_ways)
     return Land(cities, spots, sights, nights, _trains(rng, data, numbers, cities, spots), prices, ways)
+
+
+def _shortened(ways: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    """Return ways none of which can be gone faster by way of another place, all places joined to all."""
+    places = list(dict.fromkeys(place for pair in ways for place in pair))
+    ticks = {
+        (one, other): ways.get((one, other), ways.get((other, one), LONG))
+        for one in places
+        for other in places
+    }
+    for by in places:
+        for one in places:
+            for other in places:
+                ticks[one, other] = min(ticks[one, other], ticks[one, by] + ticks[by, other])
+    return {(one, other): ticks[one, other] for k, one in enumerate(places) for other in places[k + 1 :]}
 
 
 def _spots(rng: np.random.Generator, count: int) -> tuple[tuple[float, float], ...]:
