@@ -104,7 +104,9 @@ class Session:
         self.settings = Settings() if settings is None else settings
         self.env = spec.make(render_mode="rgb_array", **self.settings.options(spec))
         self.base: Any = self.env.unwrapped
-        self.panel, self.running, self.body, self.page, self.together = panel, True, 0, 0, False
+        self.panel, self.running, self.body, self.page = panel, True, 0, 0
+        # On a map one walks with one body for a while; without a place each start is a decision of all.
+        self.together = self.base.model.scene(0) is None
         self.message: tuple[str, Colour] = ("", INK)
         self.written: list[Path] = []
         self._references: dict[int, Any] = {}
@@ -181,7 +183,7 @@ class Session:
         self._tell(step)
         if terminated or truncated:
             self._end(bool(terminated))
-        elif self.together:
+        elif self.together or not self._ready(self.body):
             self.body = next((a for a in range(self.agents) if self._ready(a)), self.body)
 
     def _actions(self, observation: Any) -> Any:

@@ -119,6 +119,7 @@ def test_every_reason_of_refusal_has_words() -> None:
 def test_a_refusal_is_told_in_words(tmp_path: Path) -> None:
     """One body alone cannot lift; the message says so, in the colour of failures, and names who."""
     played = session(tmp_path, LIFT)
+    press(played, "f4")
     before = played.picture()
     names = played._names()
     played.act(names.index("lift"))
@@ -131,7 +132,7 @@ def test_several_act_in_turn_or_all_at_once(tmp_path: Path) -> None:
     played = session(tmp_path, LIFT)
     press(played, "]")
     assert played.body == 1
-    press(played, "[", "f4")
+    press(played, "[")
     assert (played.body, played.together) == (0, True)
     lift = played._names().index("lift")
     played.act(lift)
@@ -144,6 +145,21 @@ def test_several_act_in_turn_or_all_at_once(tmp_path: Path) -> None:
     assert played.steps[-1].actions == ("sweep", None)
     assert played.over
     assert played.ended.startswith("goal reached in 3 ticks")
+
+
+def test_who_has_work_hands_over_to_who_has_none(tmp_path: Path) -> None:
+    """Once a body is busy the next idle one is asked; one after the other costs the second a tick."""
+    dig = {"dig": {"duration": 5}, "sweep": {"duration": 5}}
+    played = session(tmp_path, {**LIFT, "subtasks": dig, "goal": "dig & sweep"})
+    sweep = played._names().index("sweep")
+    press(played, "1")
+    assert played.body == 1
+    played.act(sweep)
+    assert (played.over, played.info["time"]) == (True, 5)
+    press(played, "f2", "f4", "1")
+    assert played.body == 1
+    played.act(sweep)
+    assert (played.over, played.info["time"]) == (True, 6)
 
 
 def test_restart_and_next_seed() -> None:
