@@ -218,11 +218,11 @@ def test_crafter_counts_what_its_own_achievements_say() -> None:
     act("do", "stone")
     act("place_stone", "grass")
     act("noop", "grass")
-    wanted = ["collect_wood", "place_table", "make_wood_pickaxe", "collect_stone", "place_stone"]
+    wanted = ["collect wood", "place table", "make wood pickaxe", "collect stone", "place stone"]
     assert [name for name in told if name in wanted] == wanted
     assert total == len(told)
-    assert env.status()["collect_iron"] == "locked"
-    assert env.status()["make_wood_sword"] == "eligible"
+    assert env.status()["collect iron"] == "locked"
+    assert env.status()["make wood sword"] == "eligible"
 
 
 # ------------------------------------------------------------------ FrankaKitchen

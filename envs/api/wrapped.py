@@ -48,6 +48,9 @@ from stratagym.envs.worlds.base import report
 Predicate = Callable[[Any, Any, Mapping[str, Any]], bool]
 """(environment, observation, info) -> whether it holds."""
 
+SMALL_GRAPH = 8
+"""Subtasks up to which a graph is legible at the height of most environments' pictures."""
+
 OURS = ("time", "elapsed", "events", "status", "subtask_mask", "progress", "success", "dead_end", "tardiness")
 """Keys of ``info`` that the task graph fills."""
 
@@ -185,7 +188,7 @@ class TaskGraphWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstruc
         picture = self.env.render()
         if not self._beside or not isinstance(picture, np.ndarray) or self._episode < 0:
             return picture
-        return beside(picture, self._graph_picture(max(360, picture.shape[0])))
+        return beside(picture, self._graph_picture(picture.shape[0]))
 
     # -------------------------------------------------------------- for agents
 
@@ -274,9 +277,11 @@ class TaskGraphWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstruc
         }
 
     def _graph_picture(self, height: int) -> Any:
+        """Return the graph as it stands, at least so high, and large enough for its names."""
         from stratagym.envs.render.drawing import draw_graph
 
-        return draw_graph(self.graph, list(self.status().values()), width=round(height * 1.2), height=height)
+        height = max(height, 360 if len(self.graph.subtasks) <= SMALL_GRAPH else 640)
+        return draw_graph(self.graph, list(self.status().values()), width=round(height * 1.5), height=height)
 
 
 def overlay_task(source: Any) -> Task:

@@ -91,7 +91,8 @@ class CrafterEnv(gym.Env[Any, Any]):
 
 def unlocked(name: str) -> Callable[[Any, Any, Mapping[str, Any]], bool]:
     """Return the predicate of one achievement."""
-    return lambda env, obs, info: info["achievements"].get(name, 0) > 0
+    key = name.replace(" ", "_")
+    return lambda env, obs, info: info["achievements"].get(key, 0) > 0
 
 
 def make(
