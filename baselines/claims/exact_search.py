@@ -5,15 +5,22 @@ then all in t + 1, each once. States are stepped by the compiled batch, so what 
 environment itself: walking, turning, carrying and attempting. What is proved to need as long as
 the best that is known is left out (the abstract bound: the longest chain of what is still to be
 done), and so is a state that was met earlier, for time alone changes nothing here.
+
+Use: ``python -m stratagym.baselines.claims.exact_search`` compares the scripted agent with the search
+on small instances.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from stratagym.agents.zoo import in_world, make_agent
+from stratagym.baselines.claims.trials import environment, publish, ratio_of
+from stratagym.baselines.rollout import play
 from stratagym.envs.api.lanes import (
     DISABLED,
     O_SUCCESS,
@@ -24,6 +31,7 @@ from stratagym.envs.api.lanes import (
     SETTINGS,
     Lanes,
 )
+from stratagym.envs.domains import kitchen, mining, rearrangement
 from stratagym.envs.rewards import TASK_REWARD
 from stratagym.envs.step import Model
 from stratagym.envs.task import layout as at
@@ -34,8 +42,15 @@ from stratagym.envs.worlds import grid_kernel, sites
 LANES = 4096
 """States that are stepped at a time."""
 
-MOST_STATES = 3_000_000
+MOST_STATES = 2_000_000
 """States after which the search gives up."""
+
+AGENT = "optimal"
+"""The planner whose scripted agent is compared with the search."""
+
+DOMAINS = ("Kitchen", "Mining", "Rearrangement")
+INSTANCES = 30
+HORIZON = 400
 
 Rows = np.ndarray[Any, np.dtype[np.int32]]
 
@@ -240,3 +255,49 @@ def _flags(bits: Any, row: int, words: int, count: int) -> Rows:
     part = bits[:, row * words : (row + 1) * words]
     found = [(part[:, i // 64] >> np.uint64(i % 64)) & np.uint64(1) for i in range(count)]
     return np.stack(found, axis=1).astype(np.int32)
+
+
+def instances(name: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield tasks and scenes of a domain that are small enough."""
+    source = mining.DOMAIN.source(size="small")
+    assert source.scene is not None
+    for seed in range(INSTANCES):
+        if name == "Mining":
+            yield dict(source.mapping(seed)), dict(source.scene(seed))
+        else:
+            yield kitchen.evening(seed, "tiny") if name == "Kitchen" else rearrangement.morning(seed, "tiny")
+
+
+def measure(name: str, count: int = INSTANCES) -> dict[str, Any]:
+    """Compare the scripted agent's makespan with the least one, on the instances whose search ends."""
+    taken, least, states = [], [], 0
+    for k, (task, scene) in enumerate(instances(name)):
+        if k == count:
+            break
+        env = environment(f"{name} {k}", task, scene, HORIZON)
+        episode = play(env, in_world(make_agent(AGENT)), 0)
+        found = search(env.model, 0, episode.time)
+        states += found.states
+        if episode.success and found.makespan is not None:
+            taken.append(episode.time)
+            least.append(found.makespan)
+    return {
+        "instances": min(count, INSTANCES),
+        "searched to the end": len(least),
+        "states": states,
+        "times the optimum": ratio_of(taken, least),
+        "at the optimum": sum(a == b for a, b in zip(taken, least, strict=True)),
+        "worst": max(a / b for a, b in zip(taken, least, strict=True)),
+    }
+
+
+def main() -> None:
+    """Measure all and write ``docs/results/exact-search.json``."""
+    figures: dict[str, Any] = {"agent": AGENT}
+    for name in DOMAINS:
+        figures[name] = measure(name)
+    publish("exact-search", figures, "python -m stratagym.baselines.claims.exact_search")
+
+
+if __name__ == "__main__":
+    main()

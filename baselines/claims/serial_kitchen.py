@@ -11,7 +11,7 @@ Use: ``python -m stratagym.baselines.claims.serial_kitchen``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -19,13 +19,10 @@ import numpy as np
 
 from stratagym.agents.base import Actions, Agent
 from stratagym.agents.zoo import in_world, make_agent
-from stratagym.baselines.claims.exact_search import search
-from stratagym.baselines.claims.trials import Trial, mean_of, publish, ratio_of, trials
+from stratagym.baselines.claims.exact_search import HORIZON, search
+from stratagym.baselines.claims.trials import Trial, environment, mean_of, publish, ratio_of, trials
 from stratagym.baselines.rollout import play
-from stratagym.envs.api.options import Options
-from stratagym.envs.api.single import TaskEnv
 from stratagym.envs.domains import kitchen
-from stratagym.envs.step import Model
 from stratagym.envs.task.view import Observation
 
 AHEAD = "optimal"
@@ -33,10 +30,10 @@ FIXED = (AHEAD, "critical_path", "least_slack", "beam")
 """The agents among whose results the best known is."""
 
 EPISODES = {"small": 100, "medium": 100}
-TINY = 30
+TINY = 20
 """Kitchens of size ``tiny`` that are searched."""
 
-MOST_STATES = 4_000_000
+MOST_STATES = 2_000_000
 
 
 class Serial:
@@ -102,21 +99,15 @@ def of_tiny(count: int, most: int = MOST_STATES) -> dict[str, Any]:
     """Measure tiny kitchens (one order) against the exact optimum, those whose search ends."""
     rows: list[tuple[Trial, Trial, int]] = []
     for seed in range(count):
-        task, scene = kitchen.evening(seed, "tiny")
-        model = Model(f"tiny {seed}", 1, _always({**task, "horizon": 400}), scene=_always(scene))
-        env = TaskEnv(model, Options(reward="task"))
+        env = environment(f"tiny {seed}", *kitchen.evening(seed, "tiny"), HORIZON)
         played = [play(env, in_world(agent), 0) for agent in (*map(make_agent, FIXED), serial())]
         known = min(episode.time for episode in played if episode.success)
-        found = search(model, 0, known, most)
+        found = search(env.model, 0, known, most)
         if found.makespan is not None:
             ahead, slow = (Trial(seed, e.success, e.time) for e in (played[0], played[-1]))
             rows.append((ahead, slow, found.makespan))
     ahead_rows, slow_rows, best = zip(*rows, strict=True)
     return {"optimum": "exact", "kitchens": count, **ratios(ahead_rows, slow_rows, best)}
-
-
-def _always(value: Mapping[str, Any]) -> Callable[[int], Mapping[str, Any]]:
-    return lambda index: value
 
 
 def main() -> None:

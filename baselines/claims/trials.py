@@ -21,6 +21,9 @@ from stratagym.agents.zoo import in_world
 from stratagym.baselines.metrics import Interval, interval, resampled
 from stratagym.baselines.report import write_text
 from stratagym.baselines.rollout import Episode, play
+from stratagym.envs.api.options import Options
+from stratagym.envs.api.single import TaskEnv
+from stratagym.envs.step import Model
 
 RESULTS = Path("docs/results")
 """Where results are written unless told otherwise, seen from the root of the repository."""
@@ -39,6 +42,13 @@ class Trial:
     seed: int
     success: bool
     ticks: int
+
+
+def environment(name: str, task: Mapping[str, Any], scene: Mapping[str, Any], horizon: int) -> TaskEnv:
+    """Return the environment of one task in one scene, with another horizon."""
+    whole = {**task, "horizon": horizon}
+    model = Model(name, 1, lambda index: whole, scene=lambda index: scene)
+    return TaskEnv(model, Options(reward="task"))
 
 
 def trials(
