@@ -6,7 +6,7 @@ that was not (on a CPU). What learns is made in ``learning.build``; the methods 
 ``methods``.
 
 The folder: ``run.json`` (what was asked for), ``train.jsonl`` (one row a measurement),
-``tensorboard/``, ``checkpoints/step-N/``, ``best/`` and ``final/`` (agents), ``results.jsonl``
+``tensorboard/``, ``checkpoints/step-N/``, ``first/``, ``best/`` and ``final/`` (agents), ``results.jsonl``
 with its report, in the format of ``stratagym evaluate``, and ``done.json`` when all is done.
 """
 
@@ -30,6 +30,8 @@ from stratagym.baselines.suites import EnvironmentSpec, InputError, one_line, pa
 
 SCHEMA = 1
 RUN, ROWS, DONE = "run.json", "train.jsonl", "done.json"
+FIRST = "first"
+"""Folder of the agent before it has learned anything: what training is worth is measured against it."""
 VALIDATION_SEED = 1_000_000
 """Seed of the first validation episode (in environments without splits, far from those of training)."""
 TEST_SEED = 0
@@ -399,13 +401,16 @@ def test(folder: Path, run: Run, episodes: int, against: tuple[str, ...]) -> dic
     for name in ("results.jsonl", "report.md"):
         (folder / name).unlink(missing_ok=True)
     name = str(folder)
+    first = [str(folder / FIRST)] if (folder / FIRST).is_dir() else []
     found = evaluate(
-        [tested], [name, *against], episodes, TEST_SEED, folder,
+        [tested], [name, *first, *against], episodes, TEST_SEED, folder,
         clock=settings.clock, knowledge=settings.knowledge, reward=settings.reward,
     )  # fmt: skip
     summary = report.write_report(found)
-    own = summary["environments"][tested.label]["agents"][name]
-    return {"success": own["success"]["mean"], "score": own["score"]["mean"]}
+    agents = summary["environments"][tested.label]["agents"]
+    before = agents[first[0]]["success"]["mean"] if first else None
+    own = agents[name]
+    return {"success": own["success"]["mean"], "score": own["score"]["mean"], "untrained": before}
 
 
 def drop_checkpoints(folder: Path) -> None:

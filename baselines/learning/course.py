@@ -89,6 +89,8 @@ class Course(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         steps = self.num_timesteps = self.model.num_timesteps
+        if steps == 0:
+            checkpoint.write_folder(self.folder / train.FIRST, lambda part: self._keep(part, steps))
         if steps >= self._next_eval:
             every = self.run.settings.eval_every
             self._next_eval = (steps // every + 1) * every

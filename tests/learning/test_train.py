@@ -76,8 +76,8 @@ def test_what_a_run_leaves(tmp_path: Path) -> None:
     said = train.train("maskable_ppo", ENV, folder, changes=SHORT, test_episodes=6)
     assert said["folder"] == str(folder)
     rows = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
-    assert {row["agent"] for row in rows} == {str(folder), "random"}
-    assert len(rows) == 12
+    assert {row["agent"] for row in rows} == {str(folder), str(folder / train.FIRST), "random"}
+    assert len(rows) == 18
     assert (folder / "report.md").is_file()
     done = json.loads((folder / train.DONE).read_text())
     assert done["success"] == pytest.approx(
