@@ -370,6 +370,22 @@ def test_a_body_under_way_moves_along_its_way() -> None:
     assert not np.array_equal(early, late)
 
 
+def test_what_runs_is_shown_without_a_history() -> None:
+    """After a state was restored, or without a render mode, a run under way has its bar and its share."""
+    options = {"size": "small", "executor": "interpreted", "clock": "tick"}
+    drawn: Any = gymnasium.make("stratagym/Cooking-v0", render_mode="ansi", **options).unwrapped
+    drawn.reset(seed=3)
+    drawn.step(int(np.flatnonzero(drawn.action_masks())[0]))
+    facts = drawn.pictures.facts(drawn)
+    assert [bar.end for bar in facts.runs] == [None]
+    other: Any = gymnasium.make("stratagym/Cooking-v0", **options).unwrapped
+    other.reset(seed=1)
+    other.set_state(drawn.get_state())
+    again = other.pictures.facts(other)
+    assert list(again.runs) == list(facts.runs)
+    assert (again.time, again.status, again.shares) == (facts.time, facts.status, facts.shares)
+
+
 def test_a_window_turns_the_panel_on_and_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a world the tabulator key widens the picture of ``render_mode="human"``."""
     from stratagym.envs.render.canvas import pygame_module

@@ -16,7 +16,7 @@ from stratagym.envs.task.graph import TaskGraph
 from stratagym.envs.task.imagine import agent_view
 from stratagym.envs.task.layout import Memory
 from stratagym.envs.task.nodes import has
-from stratagym.envs.task.simulate import Happening
+from stratagym.envs.task.simulate import Happening, crew
 from stratagym.envs.task.view import STATUS
 
 
@@ -70,7 +70,7 @@ class Pictures:
         domain = (env.model.recipe or {}).get("domain")
         time = m.s[at.CLOCK]
         runs = [replace(bar, attended_until=min(bar.attended_until, time)) if bar.end is None else bar
-                for bar in self._runs]  # fmt: skip
+                for bar in (*self._runs, *self._unseen(m, graph))]  # fmt: skip
         return Facts(
             graph=graph,
             status=[
@@ -87,6 +87,19 @@ class Pictures:
             reward=self._reward,
             note=standing(m, graph),
         )
+
+    def _unseen(self, m: Memory, graph: TaskGraph) -> list[Any]:
+        """Return the runs under way whose start is not in the history (it began later, or was restored)."""
+        from stratagym.envs.render.chart import RunBar
+
+        known = {bar.subtask for bar in self._runs if bar.end is None}
+        found = []
+        for i in range(len(graph.subtasks)):
+            if has(m, at.RUNNING, i) and i not in known:
+                start = m.s[at.S_HEADS + i * at.S_COLUMNS + at.START]
+                attended = m.t[at.HEADS + i * at.COLUMNS + at.ATTENDED]
+                found.append(RunBar(i, crew(m, i), start, None, start + attended, "running"))
+        return found
 
     def text(self, env: Any) -> str:
         """Return the present moment as text."""
