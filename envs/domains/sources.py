@@ -16,6 +16,9 @@ from stratagym.envs.domains.domain import SIZES, SPLIT_STRIDE, SPLITS, Size, Spl
 INSTANCES: dict[Size, int] = {"small": 100, "medium": 100, "large": 24}
 """How many instances of each split are certified, and so how many there are unless told otherwise."""
 
+PLACED: dict[Size, int] = {"small": 48, "medium": 48, "large": 12}
+"""The same for families in a world, whose references are episodes that were played."""
+
 
 @cache
 def data_beside(module: str) -> Any:
@@ -74,7 +77,8 @@ def procedural(
     """
     one_of("size", size, SIZES)
     one_of("split", split, SPLITS)
-    count = INSTANCES[size] if instances is None else instances
+    certified = INSTANCES if scene is None else PLACED
+    count = certified[size] if instances is None else instances
     at_least("instances", count, 1)
     if count > SPLIT_STRIDE:
         raise ValueError(f"instances: {count} is more than the {SPLIT_STRIDE} that a split holds")
