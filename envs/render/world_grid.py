@@ -241,10 +241,11 @@ def _bodies(canvas: Canvas, shown: Camera, view: GridView) -> None:
 
 def _covers(view: GridView, at: tuple[int, int]) -> bool:
     """Return whether a body stands on something that it would hide."""
+    if int(view.things[at[1], at[0]]) > NOTHING:
+        return True
     fixture = int(view.fixtures[at[1], at[0]])
-    return int(view.things[at[1], at[0]]) > NOTHING or (
-        fixture > UNKNOWN and look_of(view.fixture_looks[fixture]).icon not in _PLAIN
-    )
+    here = view.reach == "here" and fixture > UNKNOWN
+    return here and look_of(view.fixture_looks[fixture]).icon not in _PLAIN
 
 
 def _timers(canvas: Canvas, shown: Camera, facts: Facts, view: GridView) -> None:
