@@ -38,6 +38,9 @@ LARGEST, SMALLEST = 84, 22
 FAR = 14
 """Fewest pixels of a cell where bodies are far apart."""
 
+APART = 24
+"""Pixels of a cell where they are too far apart for that."""
+
 LEAST_BODY = 24
 """A body is drawn at least as large, however small the cells are."""
 
@@ -82,12 +85,18 @@ def camera(view: GridView, width: int, height: int) -> Camera:
     xs, ys = [x for x, _ in seen], [y for _, y in seen]
     wide, high = max(xs) - min(xs) + 1 + 2 * AROUND, max(ys) - min(ys) + 1 + 2 * AROUND
     fitting = min(width // wide, height // high)
-    cell = next((c for c in (32, 28, 24, 20, 17, FAR) if c <= fitting), FAR)
+    cell = next((c for c in (32, 28, 24, 20, 17, FAR) if c <= fitting), 0)
+    if not cell:
+        # Too far apart for one picture: legible again, around the body that has most others near it.
+        cell = APART
+        near_x, near_y = width // cell // 2 - 1, height // cell // 2 - 1
+        x, y = max(
+            seen, key=lambda at: sum(abs(a - at[0]) <= near_x and abs(b - at[1]) <= near_y for a, b in seen)
+        )
+        xs, ys = [x], [y]
     columns, rows = min(width // cell, view.width), min(height // cell, view.height)
     left = (min(xs) + max(xs) + 1 - columns) // 2
     top = (min(ys) + max(ys) + 1 - rows) // 2
-    if wide > columns or high > rows:  # too far apart for one picture: stay with the first
-        left, top = seen[0][0] - columns // 2, seen[0][1] - rows // 2
     return Camera(
         min(max(left, 0), view.width - columns), min(max(top, 0), view.height - rows), columns, rows, cell
     )
