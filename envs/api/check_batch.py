@@ -147,7 +147,7 @@ class _Pair:
             "refusal": reasons,
             "events": self._events(info["events"], lane),
             "success": bool(info["success"][lane]),
-            "dead_end": bool(info["dead_end"][lane]),
+            "dead_end": bool(info["dead_end"][lane]) if "dead_end" in info else None,
             "tardiness": float(info["tardiness"][lane]),
         }
 
@@ -183,5 +183,4 @@ def _plain(info: dict[str, Any]) -> dict[str, Any]:
         **info,
         "refusal": reasons,
         "events": [(e["tick"], e["kind"], e["subtask"]) for e in info["events"]],
-        "dead_end": bool(info["dead_end"]),
     }

@@ -364,7 +364,8 @@ class TaskEnv(gym.Env[Obs, Any]):
     def _words(self, out: at_lanes.Moment) -> list[Happening]:
         """Return the step's events in words."""
         rows = [(tick, kind, what, who) for _, tick, kind, what, who in out.events]
-        return happenings(self.lanes.glance(0), self._graph, rows, self.scene)
+        scene = self.scene if self._in_world else None
+        return happenings(self.lanes.glance(0), self._graph, rows, scene)
 
     def earned(self) -> list[float]:
         """Return what each agent has earned in the latest step of the file's rewards.
@@ -382,7 +383,7 @@ class TaskEnv(gym.Env[Obs, Any]):
 
     def told(self, agent: int | None = None) -> list[dict[str, Any]]:
         """Return the events of the latest step that an agent (None: the controller of all) may know of."""
-        sees, scene = None, self.scene
+        sees, scene = None, self.scene if self._in_world else None
         if scene is not None and scene.fog:
             sees = partial(scene.sees, self.lanes.memory(0), agent)
         return visible_events(self._happened, self.options.knowledge, self._order, self.options.opaque, sees)
@@ -397,17 +398,18 @@ class TaskEnv(gym.Env[Obs, Any]):
             events = self.told()
         # Before the end it would tell of due dates.
         told = knowledge == "full" or flags[at_lanes.O_TERMINATED] or flags[at_lanes.O_TRUNCATED]
-        mask = {} if self._boxed else {"action_mask": self._mask(out)}
-        return {
+        info = {
             "time": out.ints[at_lanes.O_TIME],
             "elapsed": out.ints[at_lanes.O_ELAPSED],
-            **mask,
             "refusal": reasons[0] if self._agents == 1 else reasons,
             "events": events,
             "success": bool(flags[at_lanes.O_SUCCESS]),
-            "dead_end": bool(flags[at_lanes.O_DEAD_END]) if knowledge == "full" else None,
+            "dead_end": bool(flags[at_lanes.O_DEAD_END]) if knowledge != "none" else None,
             "tardiness": out.floats[at_lanes.O_TARDINESS] if told else 0.0,
         }
+        if not self._boxed:
+            info["action_mask"] = self._mask(out)
+        return info
 
     def _pictures(self) -> Any:
         if self._picture is None:

@@ -47,8 +47,9 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
     ``info`` holds arrays: ``time``, ``elapsed``, ``instance`` (int32 ``[B]``), ``action_mask`` (int8
     ``[B, n + 1]``; with several agents ``[B, agents, n + 1]``; absent where actions are vectors),
     ``refusal`` (int8 codes ``[B]`` or ``[B, agents]``: 0 for none, else ``refusal_names[code - 1]``),
-    ``success``, ``dead_end`` (bool ``[B]``), ``tardiness`` (float64 ``[B]``) and ``events`` (int32
-    ``[rows, 5]``: lane, tick, kind (``event_names``), subject, and amount, agent or place).
+    ``success``, ``dead_end`` (bool ``[B]``; absent where it is withheld), ``tardiness`` (float64
+    ``[B]``) and ``events`` (int32 ``[rows, 5]``: lane, tick, kind (``event_names``), subject, and
+    amount, agent or place).
 
     Args:
         num_envs: how many lanes.
@@ -360,7 +361,7 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         if self._foggy:
             events = self._in_sight(events)
         if self.options.knowledge != "full":
-            refusals, tardiness, dead, events = self._withhold(flags, refusals, tardiness, dead, events)
+            refusals, tardiness, events = self._withhold(flags, refusals, tardiness, events)
         mask = {} if self.acting.boxed else {"action_mask": self._masks(out)}
         return {
             "time": np.asarray(out.ints[at_lanes.O_TIME], np.int32).copy(),
@@ -370,7 +371,7 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
             "refusal": refusals[:, 0].copy() if self._agents == 1 else refusals.copy(),
             "events": events,
             "success": flags[at_lanes.O_SUCCESS].astype(bool),
-            "dead_end": dead,
+            **({} if self.options.knowledge == "none" else {"dead_end": dead}),
             "tardiness": tardiness,
         }
 
@@ -384,11 +385,10 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
             kept[k] = scene is None or scene.sees(m, None, place)
         return events[kept]
 
-    def _withhold(self, flags: Any, refusals: Any, tardiness: Any, dead: Any, events: Any) -> tuple[Any, ...]:
+    def _withhold(self, flags: Any, refusals: Any, tardiness: Any, events: Any) -> tuple[Any, ...]:
         """Take out what the knowledge does not grant."""
         over = flags[at_lanes.O_TERMINATED] | flags[at_lanes.O_TRUNCATED]
         tardiness = np.where(over, tardiness, 0.0)
-        dead = np.zeros_like(dead)
         hidden: tuple[int, ...] = (at.E_CLOSE, at.E_UNDO + at.X_DURATION, at.E_UNDO + at.X_DEADLINE)
         if self.options.knowledge == "none":
             hidden += (at.E_UNDO + at.X_CAPACITY, at.E_UNDO + at.X_STOCK)
@@ -399,4 +399,4 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
             for row in events:
                 if row[2] != at.E_UNDO + at.X_AGENT and row[2] < at.E_MOVE:
                     row[3] = self._orders[row[0]].position(int(row[3]))
-        return refusals, tardiness, dead, events
+        return refusals, tardiness, events

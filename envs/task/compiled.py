@@ -24,6 +24,7 @@ from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features
 from numba import njit
 from numba.core import cgutils as _cgutils
+from numba.core.codegen import CPUCodeLibrary
 from numba.core.config import _OptLevel
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
@@ -203,9 +204,6 @@ INLINED = frozenset(
         "write_state",
         "write_subtasks",
         "play_step",
-        "world_reset",
-        "world_view",
-        "world_mask",
     }
 )
 """Functions of the hot path that are small, or called in one place only: they must not cost a call."""
@@ -303,6 +301,11 @@ def _compile(
     dispatcher.disable_compile()
 
 
+def _leave_as_it_is(library: Any) -> None:
+    """Take a library as ready to be linked, without machine code."""
+    library._finalized = True
+
+
 @contextmanager
 def _inner_code(reach: int) -> Iterator[None]:
     """Have a function compiled as a part of others only.
@@ -316,12 +319,15 @@ def _inner_code(reach: int) -> Iterator[None]:
     light = (OptLevel(0) if reach >= REACH else kept[0], False, False)
     # Numba knows a function by its executable: any builtin will do, if each has another.
     context.get_executable = lambda library, description, environment: [].append
+    make_code = CPUCodeLibrary._finalize_final_module
+    CPUCodeLibrary._finalize_final_module = _leave_as_it_is
     try:
         for name, value in zip(names, light, strict=True):
             setattr(numba.config, name, value)
         yield
     finally:
         del context.get_executable
+        CPUCodeLibrary._finalize_final_module = make_code
         for name, value in zip(names, kept, strict=True):
             setattr(numba.config, name, value)
 
