@@ -141,6 +141,10 @@ def _orders(
     left -= sum(1 if crate else 2 for crate in heavy)
     while left:
         crate = left == 1 or bool(rng.integers(100) < data["heavy"])
+        if crate and sum(heavy) == numbers["crates"]:
+            if left == 1:
+                break
+            crate = False
         heavy.append(crate)
         left -= 1 if crate else 2
     shares: list[list[bool]] = [[] for _ in range(count)]
@@ -212,25 +216,35 @@ def _hall(
     shelves = [(1 + AISLE + k * (AISLE + 1), 1 + AISLE + y) for k in range(racks) for y in range(length)]
     where: dict[Cell, dict[str, str]] = {cell: {"fixture": "shelf"} for cell in shelves}
     named = [line for number, lines in enumerate(orders, 1) for line in things_of(number, lines)]
-    for (name, _), shelf in zip(
-        [k for k in named if not k[1]], pick(rng, shelves, len(shelves)), strict=False
-    ):
+    light = [name for name, heavy in named if not heavy]
+    for name, shelf in zip(light, pick(rng, shelves, len(light)), strict=True):
         where[shelf] = {"fixture": "shelf", "thing": name}
-    bottom = pick(rng, [(x, height - 1) for x in range(1, width - 1)], numbers["station"] + numbers["dock"])
+    # Robots queue before stations and docks: these stand apart, and no pallet is near them.
+    bottom = _apart(rng, [(x, height - 1) for x in range(2, width - 2)], (), 2)
+    bottom = bottom[: numbers["station"] + numbers["dock"]]
     for k, cell in enumerate(bottom):
         where[cell] = {"fixture": "packing station" if k < numbers["station"] else "dock"}
     # Three sides of a pallet stay free, for a crate is lifted from two of them.
-    walls = [(x, y) for x in (0, width - 1) for y in range(2, height - 2)] + [
-        (x, 0) for x in range(2, width - 2)
-    ]
+    sides = [(x, y) for x in (1, width - 2) for y in range(2, height - 2)]
+    sides += [(x, 1) for x in range(2, width - 2)]
+    crates = [name for name, heavy in named if heavy]
     spots: list[Cell] = []
-    for x, y in pick(rng, walls, len(walls)):
-        inner = (min(max(x, 1), width - 2), min(max(y, 1), height - 2))
-        if all(abs(inner[0] - a) + abs(inner[1] - b) > 2 for a, b in spots):
-            spots.append(inner)
-    for (name, _), cell in zip([k for k in named if k[1]], spots, strict=False):
+    while len(spots) < len(crates):
+        spots = _apart(rng, sides, bottom, 4)
+    for name, cell in zip(crates, spots[: len(crates)], strict=True):
         where[cell] = {"fixture": "pallet", "thing": name}
     return cells, where
+
+
+def _apart(
+    rng: np.random.Generator, cells: Sequence[Cell], others: Sequence[Cell], distance: int
+) -> list[Cell]:
+    """Draw cells that are at least so far from each other and from others, in rows and columns."""
+    found: list[Cell] = []
+    for x, y in pick(rng, cells, len(cells)):
+        if all(abs(x - a) + abs(y - b) >= distance for a, b in (*found, *others)):
+            found.append((x, y))
+    return found
 
 
 def _events(

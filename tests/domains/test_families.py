@@ -8,6 +8,7 @@ import pytest
 
 from stratagym.envs.domains import kitchen, rearrangement, warehouse
 from stratagym.envs.domains.domain import SIZES, SPLITS, Domain
+from stratagym.envs.domains.sources import PLACED
 from stratagym.envs.task.spec import load_task
 
 DOMAINS = (kitchen.DOMAIN, rearrangement.DOMAIN, warehouse.DOMAIN)
@@ -16,10 +17,10 @@ WANTED = {"small": 8, "medium": 16, "large": 32}
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=lambda d: d.name)
 def test_every_option_of_a_domain_has_a_default(domain: Domain) -> None:
-    """A source is made without arguments, is medium, training and 100 instances long."""
+    """A source is made without arguments, is medium, training and as long as is certified in a world."""
     assert all(p.default is not p.empty for p in inspect.signature(domain.source).parameters.values())
     found = domain.source()
-    assert (found.count, found.key) == (100, f"{domain.name.lower()}/medium/train")
+    assert (found.count, found.key) == (PLACED["medium"], f"{domain.name.lower()}/medium/train")
     assert found.scene is not None
 
 
