@@ -467,7 +467,7 @@ def test_worlds_of_data_keep_every_fact() -> None:
     check.check_environment(partial(gymnasium.make, TASK_ID, task=COOKS, world=ROOM))
 
 
-COURSE = "right right right carry up up left carry interact wait wait wait interact".split()
+COURSE = [*["right"] * 3, "carry", "up", "up", "left", "carry", "interact", *["wait"] * 3, "interact"]
 
 
 class Follower:

@@ -398,7 +398,7 @@ class TaskEnv(gym.Env[Obs, Any]):
             events = self.told()
         # Before the end it would tell of due dates.
         told = knowledge == "full" or flags[at_lanes.O_TERMINATED] or flags[at_lanes.O_TRUNCATED]
-        info = {
+        info: dict[str, Any] = {
             "time": out.ints[at_lanes.O_TIME],
             "elapsed": out.ints[at_lanes.O_ELAPSED],
             "refusal": reasons[0] if self._agents == 1 else reasons,

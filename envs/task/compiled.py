@@ -24,7 +24,7 @@ from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features
 from numba import njit
 from numba.core import cgutils as _cgutils
-from numba.core.codegen import CPUCodeLibrary
+from numba.core.codegen import CPUCodeLibrary as _CPUCodeLibrary
 from numba.core.config import _OptLevel
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
@@ -37,6 +37,7 @@ from stratagym.envs.task.linking import callees_first, functions_of, with_global
 nb: Any = numba.types
 cgutils: Any = _cgutils
 OptLevel: Any = _OptLevel
+CodeLibrary: Any = _CPUCodeLibrary
 
 
 @intrinsic
@@ -319,15 +320,15 @@ def _inner_code(reach: int) -> Iterator[None]:
     light = (OptLevel(0) if reach >= REACH else kept[0], False, False)
     # Numba knows a function by its executable: any builtin will do, if each has another.
     context.get_executable = lambda library, description, environment: [].append
-    make_code = CPUCodeLibrary._finalize_final_module
-    CPUCodeLibrary._finalize_final_module = _leave_as_it_is
+    make_code = CodeLibrary._finalize_final_module
+    CodeLibrary._finalize_final_module = _leave_as_it_is
     try:
         for name, value in zip(names, light, strict=True):
             setattr(numba.config, name, value)
         yield
     finally:
         del context.get_executable
-        CPUCodeLibrary._finalize_final_module = make_code
+        CodeLibrary._finalize_final_module = make_code
         for name, value in zip(names, kept, strict=True):
             setattr(numba.config, name, value)
 
