@@ -5,14 +5,18 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
+import yaml
 
 from random_planes import Wanderer, random_plane
 from reference_plane import Plane
+from stratagym.agents.hierarchy import HierarchicalAgent
+from stratagym.baselines.rollout import play
 from stratagym.envs.api.options import Options
 from stratagym.envs.api.single import TaskEnv
 from stratagym.envs.registry import TASK_ID
@@ -525,3 +529,33 @@ def test_tasks_that_do_not_fit_the_plane_are_refused(field: str, value: Any, mes
     with pytest.raises(TaskError) as error:
         load_scene(scene, load_task(task))
     assert str(error.value).startswith(f"scene: {message}")
+
+
+# ------------------------------------------------------------------ documents
+
+
+def test_the_worked_example_plays() -> None:
+    """The task and the scene of the page load as they stand, and the scripted agent threads the clip."""
+    page = (Path(__file__).parent.parent / "docs" / "worlds.md").read_text(encoding="utf-8")
+    part = page.split("\n## Plane")[1].split("\n## Overlay")[0]
+    task, scene = (yaml.safe_load(block.split("```")[0]) for block in part.split("```yaml\n")[1:3])
+    env = environment(task, scene)
+    ends = [play(env, HierarchicalAgent("tours"), seed) for seed in range(8)]
+    assert all(end.success for end in ends)
+    assert any(event["kind"] == "slip" for end in ends for event in end.events)
+
+
+def test_the_overlay_of_the_page_plays() -> None:
+    """The overlay of the page is what it says: the passenger must be in the taxi before it counts."""
+    page = (Path(__file__).parent.parent / "docs" / "worlds.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(page.split("\n## Overlay")[1].split("```python\n")[1].split("```")[0], names)
+    env = names["env"]
+    _, info = env.reset(seed=0)
+    assert info["status"] == {"pick up": "eligible", "deliver": "locked"}
+    env.unwrapped.s = env.unwrapped.encode(0, 0, 0, 1)
+    assert env.step(4)[4]["status"] == {"pick up": "done", "deliver": "eligible"}
+    env.unwrapped.s = env.unwrapped.encode(0, 4, 4, 1)
+    _, reward, terminated, _, info = env.step(5)
+    assert (info["success"], terminated) == (True, True)
+    assert reward > 0.5
