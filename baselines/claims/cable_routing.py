@@ -19,7 +19,7 @@ from stratagym.agents.hierarchy import HierarchicalAgent
 from stratagym.baselines.claims.trials import Trial, mean_of, publish, trials
 from stratagym.envs.domains import cable_routing
 from stratagym.envs.domains.domain import Size, Split, instance_seed
-from stratagym.envs.domains.sources import INSTANCES
+from stratagym.envs.domains.sources import PLACED
 from stratagym.envs.step import pick
 
 PLANNER = "greedy"
@@ -46,7 +46,7 @@ def sequencer() -> Agent:
 
 def clips_of(size: Size, seed: int) -> int:
     """Return how many clips the table has that a seed picks."""
-    index = pick(seed, INSTANCES[size])
+    index = pick(seed, PLACED[size])
     return len(cable_routing.layout(instance_seed(SPLIT, index), size).clips)
 
 
