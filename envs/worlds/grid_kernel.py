@@ -291,6 +291,7 @@ def walk(m: Memory, a: int, direction: int) -> int:
     m.s[there] += body_bits(a)
     m.s[here] -= body_bits(a)
     m.s[q + sites.BODY_AT] += there - here
+    m.s[q + sites.BODY_X + (1 if direction < 2 else 0)] += 2 * (direction & 1) - 1
     return m.s[q + sites.PACE]
 
 
@@ -331,14 +332,14 @@ def taker_of(m: Memory, a: int) -> int:
 
     The nearest other one that is not down, counted in rows and columns; of several the first.
     """
-    stride = head(m, G_STRIDE)
-    here = m.s[body_of(m, a) + sites.BODY_AT]
+    q = body_of(m, a)
     nearest, best = -1, at.FAR
     for b in range(m.t[at.T_AGENTS]):
         if b == a or (head(m, sites.W_VITALS) != 0 and health_of(m, b) == 0):
             continue
-        there = m.s[body_of(m, b) + sites.BODY_AT]
-        far = abs(there % stride - here % stride) + abs(there // stride - here // stride)
+        other = body_of(m, b)
+        far = abs(m.s[other + sites.BODY_X] - m.s[q + sites.BODY_X])
+        far += abs(m.s[other + sites.BODY_Y] - m.s[q + sites.BODY_Y])
         if far < best:
             nearest, best = b, far
     return nearest
@@ -391,7 +392,9 @@ def choose(m: Memory, a: int, verb: int, cell: int, only: int, before: int) -> i
     value = m.s[cell_of(m, cell)]
     pair = rule_list(m, verb, fixture_in(value))
     first, named = -1, -1
-    for k in range(m.t[pair + 1]):
+    if value & THING_BITS == 0 and m.t[pair + 1] & 1 == 0:
+        return first
+    for k in range(m.t[pair + 1] >> 1):
         rule = rule_at(m, pair, k)
         if not fits_thing(m, rule, thing_in(value)):
             continue
@@ -712,6 +715,8 @@ def world_reset(m: Memory) -> None:
         born = table + head(m, P_BODIES) + a * (BORN_SIZE + items)
         body = body_of(m, a)
         m.s[body + sites.BODY_AT] = m.t[born + BORN_AT]
+        m.s[body + sites.BODY_X] = m.t[born + BORN_AT] % head(m, G_STRIDE) - RING
+        m.s[body + sites.BODY_Y] = m.t[born + BORN_AT] // head(m, G_STRIDE) - RING
         m.s[body + sites.FACING] = m.t[born + BORN_FACING]
         m.s[body + sites.HAND] = m.t[born + BORN_HAND]
         m.s[body + sites.PACE] = m.t[born + BORN_PACE]
@@ -797,10 +802,9 @@ def world_view(m: Memory, out: Bytes, base: int) -> None:
 def write_body(m: Memory, a: int, out: Bytes, base: int) -> int:
     """Write a body's numbers from ``out[base]`` on; return where they end."""
     q = body_of(m, a)
-    stride = head(m, G_STRIDE)
     there = a < m.t[at.T_AGENTS]
-    out[base] = m.s[q + sites.BODY_AT] % stride - RING if there else 0
-    out[base + 1] = m.s[q + sites.BODY_AT] // stride - RING if there else 0
+    out[base] = m.s[q + sites.BODY_X]
+    out[base + 1] = m.s[q + sites.BODY_Y]
     k = base + 2
     if head(m, V_FACING) != 0:
         out[k] = m.s[q + sites.FACING]

@@ -411,16 +411,15 @@ class Table:
             fixtures: how many there are; before them stands what lies outside.
             verbs: how many there are.
         """
-        places = [self.rule(rule) for rule in rules]
+        places = [(self.rule(rule), rule) for rule in rules]
         records: list[int] = []
         for verb in range(verbs):
             for fixture in range(sites.OUTSIDE, fixtures):
                 fitting = [
-                    place
-                    for place, rule in zip(places, rules, strict=True)
-                    if rule.verb == verb and _stands(rule, fixture)
+                    (place, rule) for place, rule in places if rule.verb == verb and _stands(rule, fixture)
                 ]
-                records += [self.put(fitting), len(fitting)]
+                bare = any(rule.thing is None or sites.NOTHING in rule.thing for _, rule in fitting)
+                records += [self.put(place for place, _ in fitting), 2 * len(fitting) + bare]
         self.ints[sites.P_INDEX] = self.put(records)
         self.ints[sites.W_FIXTURES], self.ints[sites.W_VERBS] = fixtures, verbs
 

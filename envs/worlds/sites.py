@@ -33,7 +33,7 @@ SOLID, HOLDS, SWALLOWS, PORTABLE, MOVING = 1, 2, 4, 8, 16
     W_ITEMS,  # items that bodies own; 0 where stock is common
     W_VITALS,
     W_HEALTH,  # ticks in which health changes by one
-    P_INDEX,  # pairs (position, count): the rules that a verb may mean at a fixture
+    P_INDEX,  # pairs: the rules that a verb may mean at a fixture, see rule_list
     P_FIXTURES,  # flags; those of what lies outside stand before them
     P_THINGS,  # records
     P_VITALS,  # ticks in which each drops by one
@@ -70,8 +70,10 @@ ANY = -1
     AIM_RULE,
     PACE,
     NAMED,  # subtask that it attempts in this step, -1 for none (grid)
+    BODY_X,  # its cell as (x, y) on the map (grid)
+    BODY_Y,
     BODY_SIZE,
-) = range(10)
+) = range(12)
 
 # the latest run of a subtask in the state; -1 before the first
 (RUN_SITE, RUN_RULE, RUN_BODY, RUN_SIZE) = range(4)
@@ -134,7 +136,10 @@ def fits_hand(m: Memory, rule: int, thing: int) -> bool:
 
 
 def rule_list(m: Memory, verb: int, fixture: int) -> int:
-    """Return where the position and the count of the rules stand that a verb may mean at a fixture."""
+    """Return where a pair stands that tells which rules a verb may mean at a fixture.
+
+    Their position, and twice their count, plus 1 if some of them fits where nothing lies.
+    """
     width = head(m, W_FIXTURES) + 1
     return m.t[at.T_WORLD] + head(m, P_INDEX) + 2 * (verb * width + fixture + 1)
 
