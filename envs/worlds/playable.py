@@ -113,6 +113,15 @@ class _Reach:
             self.regions.append(_Region(start, count))
             self.home.append(self.regions[-1])
         self.played: set[int] = set()
+        # Many subtasks are done in the same way (one for each unit of wood): it is looked at once.
+        self.alike: dict[Any, list[int]] = {}
+        self.ways: list[Rule] = []
+        for rule in scene.rules:
+            subtask = scene.graph.subtasks[rule.subtask]
+            way = (rule.at, rule.thing, rule.hand, rule.near, rule.effects, subtask.skill, subtask.agents)
+            if way not in self.alike:
+                self.ways.append(rule)
+            self.alike.setdefault(way, []).append(rule.subtask)
         self._gain = True
 
     def _codes(self, layer: Any, kinds: int) -> Any:
@@ -175,8 +184,8 @@ class _Reach:
         if self.scene.hands:
             for a, region in enumerate(self.home):
                 self._carry(a, targets[id(region)])
-        for rule in self.scene.rules:
-            self._attempt(rule, targets)
+        for rule, subtasks in zip(self.ways, self.alike.values(), strict=True):
+            self._attempt(rule, subtasks, targets)
         return self._gain
 
     def _events(self) -> None:
@@ -233,7 +242,7 @@ class _Reach:
                 if sink or empty.any():
                     self._give(a, sites.NOTHING)
 
-    def _attempt(self, rule: Rule, targets: dict[int, Cells]) -> None:
+    def _attempt(self, rule: Rule, subtasks: Sequence[int], targets: dict[int, Cells]) -> None:
         fits: dict[int, Cells] = {}
         crew: list[int] = []
         for a, region in enumerate(self.home):
@@ -251,7 +260,7 @@ class _Reach:
             cells = np.sum([fits[id(self.home[a])] for a in crew], axis=0) >= wanted
             if not cells.any():
                 return
-        self.played.add(rule.subtask)
+        self.played.update(subtasks)
         for effect in rule.effects:
             if effect != Effect():
                 self._apply(effect, cells, crew)
