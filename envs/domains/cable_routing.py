@@ -136,7 +136,8 @@ def _lane(clip: ClipSpec) -> Points:
 def _between(start: Point, end: Point, far: float = 1.0) -> Points:
     """Return points from ``start`` to (``far`` times as far as) ``end``, ``[11, 2]``."""
     first, last = np.array(start), np.array(end)
-    return first + np.linspace(0.0, far, 11)[:, None] * (last - first)
+    points: Points = first + np.linspace(0.0, far, 11)[:, None] * (last - first)
+    return points
 
 
 def _on_table(points: Points, data: Mapping[str, Any], room: float) -> bool:
