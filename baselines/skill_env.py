@@ -8,7 +8,7 @@ free again. Who walks how is the hierarchical agent's, with the learner in the p
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
@@ -330,6 +330,17 @@ def skill_of(skills: str | Skill) -> Skill | None:
     return skills
 
 
+def alike(env_id: str, options: Mapping[str, Any]) -> Callable[[], gym.Env[Any, Any]]:
+    """Return what makes environments of one id that share their tasks."""
+    first = inner_of(made(env_id, None, options))
+
+    def make() -> gym.Env[Any, Any]:
+        env: gym.Env[Any, Any] = type(first)(first.model, first.options)
+        return env
+
+    return make
+
+
 class SkillVectorEnv(LaneBatch):
     """A batch of ``SkillEnv``: every lane goes on until its own next decision.
 
@@ -354,7 +365,9 @@ class SkillVectorEnv(LaneBatch):
         autoreset_mode: Any = "NextStep",
         **options: Any,
     ) -> None:
+        inside = alike(env, options)
+
         def lane() -> SkillEnv:
-            return SkillEnv(env, skills, gamma, **options)
+            return SkillEnv(inside(), skills, gamma)
 
         super().__init__(lane, num_envs, autoreset_mode)

@@ -23,7 +23,7 @@ from stratagym.agents.hierarchy import HierarchicalAgent
 from stratagym.agents.planners.dispatch import RandomAgent
 from stratagym.baselines.lane_batch import LaneBatch
 from stratagym.baselines.rollout import for_space
-from stratagym.baselines.skill_env import STATE_VERSION, inner_of, made, skill_of
+from stratagym.baselines.skill_env import STATE_VERSION, alike, inner_of, made, skill_of
 from stratagym.envs.rng import mix
 from stratagym.envs.task.view import Observation
 from stratagym.envs.worlds.view import GridView
@@ -439,7 +439,9 @@ class SkillTrainingVectorEnv(LaneBatch):
         autoreset_mode: Any = "NextStep",
         **options: Any,
     ) -> None:
+        inside = alike(env, options)
+
         def lane() -> SkillTrainingEnv:
-            return SkillTrainingEnv(env, skills, shaping, gamma, **options)
+            return SkillTrainingEnv(inside(), skills, shaping, gamma)
 
         super().__init__(lane, num_envs, autoreset_mode)
