@@ -101,6 +101,7 @@ class PlacesReference:
         if kind == "do":
             asked = self.graph.task["subtasks"][what]["agents"]
             crew = [b for b in self.graph.able_agents(what) if self.way_to_do(b, what) is not None]
+            crew = [b for b in crew if self.at[b] == self.at[a]]
             if a not in crew or (asked > 1 and len(crew) < asked):
                 return False
             return self.graph.refusal(what, a, [a, *(b for b in crew if b != a)]) is None
@@ -285,6 +286,16 @@ class PlacesReference:
                 self._do(a, kind, what)
             else:
                 refused[a] = "world"
+        for name in graph.names:
+            if graph.task["subtasks"][name]["agents"] > 1:
+                named = [
+                    a for a in range(len(actions)) if graph.names[attempts[a] : attempts[a] + 1] == [name]
+                ]
+                named = [a for a in named if graph.is_idle(a)]
+                able = [a for a in named if graph.has_skill(a, name)]
+                for a in named:
+                    if able and a > able[0] and self.at[a] != self.at[able[0]]:
+                        attempts[a], refused[a] = len(graph.names), "world"
         for receptacle in reserved:
             del self.occupied[receptacle]
         accepted = graph._start_all(attempts)

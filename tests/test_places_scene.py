@@ -189,8 +189,8 @@ REFUSED: dict[str, tuple[Change, str]] = {
         "scene: bodies[0].stock: stock belongs to all here; add `inventory: true`",
     ),
     "stock that does not add up": (
-        lambda task, scene: (scene.update(inventory=True), scene["bodies"][0].update(stock={"money": 3})),
-        "scene: bodies: the bodies own 3 of 'money', the task has 5",
+        lambda task, scene: (scene.update(inventory=True), scene["bodies"][0].update(stock={"money": 7})),
+        "scene: bodies: the bodies own 7 of 'money', the task has 5",
     ),
     "sharing what is common": (
         put("share", True),

@@ -333,14 +333,15 @@ def way_to_do(m: Memory, i: int, a: int) -> int:
     return -1
 
 
-def staffed(m: Memory, i: int) -> bool:
-    """Return whether enough idle bodies with the skill are where they can attempt ``i`` now."""
+def staffed(m: Memory, i: int, here: int) -> bool:
+    """Return whether enough idle bodies with the skill are at a location where they can attempt ``i`` now."""
     asked = m.t[at.HEADS + i * at.COLUMNS + at.AGENTS]
     if asked <= 1:
         return True
     count = 0
     for a in range(m.t[at.T_AGENTS]):
-        if able(m, a, i) and idle(m, a) and way_to_do(m, i, a) >= 0:
+        together = m.s[body_of(m, a) + BODY_AT] == here and able(m, a, i) and idle(m, a)
+        if together and way_to_do(m, i, a) >= 0:
             count += 1
     return count >= asked
 
@@ -427,6 +428,23 @@ def world_act(m: Memory, actions: Ints, attempts: Ints) -> None:
         elif names:
             attempts[a] = aim_at(m, action - head(m, W_ATTEMPT), a)
         elif not do_here(m, a, action):
+            attempts[a] = REFUSED
+    for a in range(m.t[at.T_AGENTS]):
+        if attempts[a] >= 0 and attempts[a] < m.t[at.T_SUBTASKS] and idle(m, a):
+            part_strangers(m, attempts, a)
+
+
+def part_strangers(m: Memory, attempts: Ints, first: int) -> None:
+    """Refuse those who name a joint subtask elsewhere than the first skilled idle body that names it."""
+    i = attempts[first]
+    if m.t[at.HEADS + i * at.COLUMNS + at.AGENTS] <= 1 or not able(m, first, i):
+        return
+    for a in range(first):
+        if attempts[a] == i and able(m, a, i) and idle(m, a):
+            return
+    here = m.s[body_of(m, first) + BODY_AT]
+    for a in range(first + 1, m.t[at.T_AGENTS]):
+        if attempts[a] == i and idle(m, a) and m.s[body_of(m, a) + BODY_AT] != here:
             attempts[a] = REFUSED
 
 
@@ -670,7 +688,7 @@ def world_mask(m: Memory, a: int, out: Flags, base: int) -> None:
         if there != here and ticks_to(m, here, there) >= 0:
             out[base + there] = 1
     for i in range(m.t[at.T_SUBTASKS]):
-        if startable(m, a, i) and way_to_do(m, i, a) >= 0 and staffed(m, i):
+        if startable(m, a, i) and way_to_do(m, i, a) >= 0 and staffed(m, i, here):
             out[base + head(m, W_ATTEMPT) + i] = 1
     for k in range(head(m, W_PUT) - head(m, W_TAKE)):
         if can_take(m, a, k + 1) >= 0:

@@ -442,8 +442,6 @@ def _bodies(spec: PlacesSpec, graph: TaskGraph, names: Sequence[str], things: Ki
             "bodies",
             "give each agent of the task one body",
         )
-    start = tuple(item.stock for item in graph.items)
-    said = any(body.stock is not None for body in spec.bodies)
     bodies = []
     for a, body in enumerate(spec.bodies):
         path = join("bodies", a)
@@ -451,15 +449,18 @@ def _bodies(spec: PlacesSpec, graph: TaskGraph, names: Sequence[str], things: Ki
             raise SceneError("the bodies here have no hands", join(path, "hand"), "add `hands: true`")
         hand = sites.NOTHING if body.hand in (None, NONE) else things.code(body.hand, join(path, "hand"))
         stock = _stock(body, graph, join(path, "stock"), spec.inventory)
-        # Who owns what is there at the start, if the scene does not say it: the first.
-        stock = stock if said else start if a == 0 else (0,) * len(start)
         bodies.append(Body(place_of(body.at, names, join(path, "at"), "location"), body.pace, hand, stock))
-    for k, item in enumerate(graph.items):
-        total = sum(body.stock[k] for body in bodies)
-        if total != item.stock:
+    rest = [item.stock - sum(body.stock[k] for body in bodies) for k, item in enumerate(graph.items)]
+    for item, left in zip(graph.items, rest, strict=True):
+        if left < 0:
             raise SceneError(
-                f"the bodies own {total} of {quote(item.name)}, the task has {item.stock}", "bodies"
+                f"the bodies own {item.stock - left} of {quote(item.name)}, the task has {item.stock}",
+                "bodies",
             )
+    # What nobody is said to own belongs to the first.
+    first = bodies[0]
+    owned = tuple(own + left for own, left in zip(first.stock, rest, strict=True))
+    bodies[0] = Body(first.place, first.pace, first.hand, owned)
     if not spec.inventory:
         bodies = [Body(body.place, body.pace, body.hand, ()) for body in bodies]
     return tuple(bodies)
