@@ -29,7 +29,7 @@ from stratagym.agents.base import (
     Survey,
     label,
 )
-from stratagym.agents.critics.effect import surprises
+from stratagym.agents.critics.effect import started, surprises
 from stratagym.agents.foresight import (
     Claim,
     Mask,
@@ -59,6 +59,9 @@ BACKOFF = 4
 """Ticks for which a body leaves alone what it has just failed at; doubled with each failure."""
 
 BACKOFF_MOST = 64
+
+SLIPS = 3
+"""Runs that may fail by their own draw before a body leaves their subtask alone for a while."""
 
 STUCK = 24
 """Ticks for which nothing may be under way before the plan counts as failed."""
@@ -186,6 +189,7 @@ class Mind:
         self._plan: Plan | None = None
         self._left: list[PlannedStep] = []
         self._late = 0
+        self._planned: Any = None
         self._moved = observation.task.time
         self._numbers = 0
         self._say: dict[int, int] = {}
@@ -274,20 +278,24 @@ class Mind:
         if outcome.status == "failure":
             self._triggers.add("failure")
             self._news.append(outcome.reason)
+            lucky = started(self._seen.task, option.before, option.goal.subtask)
             for goal in option.goals:
                 if goal.kind == "do":
-                    self._bar(b, goal.subtask)
+                    # Of a run that was begun and failed by its own draw the next may succeed.
+                    self._bar(b, goal.subtask, SLIPS if lucky else 0)
 
     def _close(self, b: int, option: Option, outcome: Outcome) -> None:
         """Write the outcome and set the body free."""
         self._options[b] = None
         self._write(replace(option.decision, outcome=outcome))
 
-    def _bar(self, b: int, subtask: int) -> None:
-        """Let a body leave a subtask alone for some ticks, longer each time."""
+    def _bar(self, b: int, subtask: int, free: int = 0) -> None:
+        """Let a body leave a subtask alone for some ticks, longer each time, but the first ``free`` times."""
         barred = self._barred.setdefault((b, subtask), Barred())
         barred.failures += 1
-        barred.until = self._time + min(BACKOFF << (barred.failures - 1), BACKOFF_MOST)
+        times = barred.failures - free
+        if times > 0:
+            barred.until = self._time + min(BACKOFF << (times - 1), BACKOFF_MOST)
 
     def _again(self, b: int, option: Option, reason: str) -> None:
         """Go on with the goal that another was put before."""
@@ -582,6 +590,10 @@ class Mind:
         """Play the planner out from here and keep its plan."""
         self._survey = None
         mask = self._mask(free)
+        moment = (self._seen.task.status, tuple(self._seen.task.stock.items()), mask.tobytes())
+        if moment == self._planned and self._plan is not None and not self._plan.steps:
+            return False  # nothing has changed since nothing could be planned
+        self._planned = moment
         shown = self._picture(mask)
         self.planner.reset((self._seed + self._numbers) % 2**63)
         plan = self._rehearsed(foresee(self.planner, shown), mask)

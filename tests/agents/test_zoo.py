@@ -23,6 +23,11 @@ NAMES = {
     "beam",
     "optimal",
 }
+WAYS = {"errands", "rounds", "tours"}
+"""Planners that reckon with ways; without a world they fall back to a rule."""
+
+ACTING = {"hierarchical", "random_primitive"}
+"""Agents that give a world's own actions where there is one."""
 
 
 class Last:
@@ -49,8 +54,8 @@ def own(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 
 
 def test_the_names_are_the_public_ones() -> None:
-    """The zoo has exactly the nine agents that need no learning."""
-    assert set(AGENTS) == NAMES
+    """The zoo has exactly these agents: planners of tasks, planners of ways, and those that act in worlds."""
+    assert set(AGENTS) == NAMES | WAYS | ACTING
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
