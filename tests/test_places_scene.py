@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import pytest
+import yaml
 
 from stratagym.envs.registry import TASK_ID
 from stratagym.envs.task.spec import load_task
@@ -325,6 +328,23 @@ def test_an_errand_is_run_by_hand() -> None:
     assert env.observation().task.time == 16
     assert env.status()["put milk away"] == "done"
     assert env.observation().world.receptacles[0].things == {1: 1, 2: 1}
+
+
+def test_the_worked_example_of_the_page() -> None:
+    """What `docs/worlds.md` shows of places is played as it says, tick by tick, to the goal."""
+    page = (Path(__file__).parent.parent / "docs" / "worlds.md").read_text(encoding="utf-8")
+    part = page[page.index("## Places\n") : page.index("## Plane\n")]
+    task, scene = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", part, re.DOTALL)[:2])
+    lines = re.findall(r"```text\n(.*?)```", part, re.DOTALL)[0].splitlines()
+    env = gym.make(TASK_ID, task=task, world=scene).unwrapped
+    env.reset(seed=0)
+    for tick, action in (line.split(None, 1) for line in lines):
+        assert env.observation().task.time == int(tick)
+        number = env.action_names.index(action)
+        assert env.action_masks()[number]
+        *_, terminated, _, info = env.step(number)
+    assert terminated
+    assert info["success"]
 
 
 def test_fog_hides_what_is_elsewhere_or_shut_in() -> None:
