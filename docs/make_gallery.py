@@ -67,7 +67,9 @@ SHOTS: tuple[Shot, ...] = (
         "wilderness",
         "stratagym/Wilderness-v0",
         {"size": "small", "agents": 3, "vitals": True, "fog": 5},
-        frames=20,
+        "errands",
+        seed=1,
+        frames=14,
     ),
     Shot("itinerary", "stratagym/Itinerary-v0", {"size": "small"}, "rounds"),
     Shot("house", "stratagym/House-v0", {}, "rounds"),
@@ -128,8 +130,15 @@ def take(shot: Shot) -> None:
     moments = list(filmed.all)
     save_png(moments[round(shot.share * (len(moments) - 1))], IMAGES / f"{shot.name}.png", COLOURS)
     if shot.frames:
-        save_gif(filmed.film, IMAGES / f"{shot.name}.gif", fps=5, colours=96)
+        save_film(filmed.film, IMAGES / f"{shot.name}.gif")
     env.close()
+
+
+def save_film(film: Frames, path: Path) -> None:
+    """Write a film with as many colours as its size allows."""
+    for colours in (192, 160, 128, 96):
+        if save_gif(film, path, fps=5, colours=colours).stat().st_size <= MOST:
+            break
 
 
 def solved(graph: TaskGraph) -> list[RunBar]:

@@ -14,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from stratagym.envs.render.canvas import Image
+from stratagym.envs.render.palette import GROUP_HUES, INK, WHITE
 
 
 def save_png(array: Image, path: str | os.PathLike[str], colours: int | None = None) -> Path:
@@ -158,6 +159,9 @@ def save_mp4(frames: Frames | Iterable[Image], path: str | os.PathLike[str], fps
     return _beside(path, save)
 
 
+KEPT = (*GROUP_HUES, WHITE, INK)
+"""Colours that are in every palette."""
+
 SAMPLES = 6
 """Frames from which the palette of a film is made."""
 
@@ -172,14 +176,17 @@ def _film(frames: Iterable[Image]) -> Frames:
 def _palette(arrays: list[Image], colours: int) -> Any:
     """Return one palette for some pictures: the commonest colours exactly, the rest by median cut.
 
-    Median cut alone would merge the small but telling patches of a legend.
+    The hues that mean something are always among them: median cut alone would merge the small
+    but telling patches of a legend, or the bodies of a map.
     """
     from PIL import Image as Pillow
 
     whole = np.concatenate([a.reshape(-1, 3) for a in arrays]).astype(np.uint32)
     codes, counts = np.unique(whole @ np.array([1 << 16, 1 << 8, 1], np.uint32), return_counts=True)
-    common = codes[np.argsort(-counts.astype(np.int64), kind="stable")[: colours * 3 // 4]]
-    exact = np.stack([common >> 16, common >> 8 & 255, common & 255], axis=1)
+    common = codes[np.argsort(-counts.astype(np.int64), kind="stable")[: colours * 3 // 4 - len(KEPT)]]
+    often = np.stack([common >> 16, common >> 8 & 255, common & 255], axis=1)
+    seen = {tuple(colour) for colour in often.tolist()}
+    exact = np.concatenate([often, np.array([c for c in KEPT if c not in seen], np.uint32).reshape(-1, 3)])
     stacked = Pillow.fromarray(np.ascontiguousarray(np.concatenate(arrays)))
     cut = stacked.quantize(max(2, colours - len(exact)), dither=Pillow.Dither.NONE)
     palette = Pillow.new("P", (1, 1))

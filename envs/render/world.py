@@ -189,13 +189,13 @@ def _body(
         left += 28
     agent = facts.agents[a] if a < len(facts.agents) else None
     left += canvas.text(left, middle, body.name, SMALL, INK, "w", int(max(20, right - left - 40))) + 8
-    words = "is down" if body.down else ""
-    if agent is not None and not agent.idle:
+    words = f"holds {holds}" if holds is not None else ""
+    if body.down:
+        words = "is down"
+    elif agent is not None and not agent.idle:
         words = agent.attends or "busy"
         if agent.free_at is not None and agent.free_at > facts.time:
             words += f" until {agent.free_at}"
-    elif holds is not None and not words:
-        words = f"holds {holds}"
     canvas.text(left, middle, words, SMALL, MUTED, "w", int(max(10, right - left - 4)))
 
 
