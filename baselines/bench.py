@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from stratagym.baselines.suites import TASK_ID, InputError
 HERE = Path(__file__).parent
 FULL_TASK = HERE / "bench_task.yaml"
 PLAIN_TASK = HERE / "bench_plain.yaml"
+GRID = HERE / "bench_grid.yaml"
+COOKS: dict[str, Any] = {"size": "small", "layout": "team", "agents": 2}
 LANES = 4096
 REHEARSED = 256
 """Steps in one timed repetition: longer than an episode of either task."""
@@ -168,7 +171,9 @@ def pick_legal(mask: Any, joint: Any, rng: np.random.Generator) -> Any:
 
 
 def joint_subtasks(env: Any) -> Any:
-    """Return ``[n + 1]`` bool: which actions of an environment need several agents."""
+    """Return ``[n + 1]`` bool: which actions of an environment name a subtask for several agents."""
+    if env.model.kernel is not None:
+        return np.zeros(env.acting.columns, bool)
     return np.array([s.agents > 1 for s in env.task.graph.subtasks] + [False])
 
 
@@ -329,10 +334,59 @@ def proofs(length: Length, base: Row) -> list[Row]:
     return [{**row, "note": f"{proved} of {len(seconds)} proved"}]
 
 
+def worlds(length: Length, base: Row) -> list[Row]:
+    """Measure a grid alone and in a batch, a kitchen of two cooks, and the reset of a large land."""
+    import gymnasium
+    import yaml
+
+    import stratagym  # noqa: F401 - registers the environments
+
+    grid = yaml.safe_load(GRID.read_text(encoding="utf-8"))
+    env = gymnasium.make(TASK_ID, **grid)
+    rows = [
+        rate_row("one environment: grid of 10x10", single_chunk(env, rehearse_single(env)), length, base, 0.3)
+    ]
+    env.close()
+    for name, (env_id, options), target in (
+        ("grid of 10x10", (TASK_ID, grid), 25.0),
+        ("a kitchen with two cooks", ("stratagym/Kitchen-v0", COOKS), 10.0),
+    ):
+        envs = gymnasium.make_vec(env_id, num_envs=LANES, **options)
+        actions = rehearse_vector(envs, joint_subtasks(envs.unwrapped))
+        rows.append(
+            rate_row(f"{LANES} lanes, 1 thread: {name}", vector_chunk(envs, actions), length, base, target)
+        )
+        envs.close()
+    return [*rows, seconds_row("Wilderness: a new land of 64x64, until reset", new_lands(length), 0.05)]
+
+
+def _kth(function: Any, k: int, index: int) -> Any:
+    """Return what a source has at ``k``, whatever the index."""
+    return function(k)
+
+
+def new_lands(length: Length) -> list[float]:
+    """Return how long it takes to draw, check, compile and reset lands that were never played."""
+    from stratagym.envs.api.options import Options
+    from stratagym.envs.api.single import TaskEnv
+    from stratagym.envs.registry import source_of
+    from stratagym.envs.step import Model
+
+    source = source_of("Wilderness", {"size": "large"})
+    seconds = []
+    for k in range(1 + length.tasks):
+        begin = time.perf_counter()
+        model = Model(source.key, 1, partial(_kth, source.mapping, k), scene=partial(_kth, source.scene, k))
+        TaskEnv(model, Options(executor="interpreted")).reset(seed=0)
+        seconds.append(time.perf_counter() - begin)
+    return seconds[1:]  # the first imports what the others find
+
+
 SECTIONS: dict[str, Callable[[Length, Row], list[Row]]] = {
     "single": single,
     "vector": vector,
     "limit": limit,
+    "worlds": worlds,
     "start": start,
     "proofs": proofs,
 }

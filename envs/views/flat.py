@@ -426,6 +426,8 @@ class FlatView:
         self.static_size = whole if self.kept is None else len(self.kept)
         self.world_bytes, self.fine = world, fine
         self.sighted = None if sighted is None else np.array(sighted, np.int64)
+        # Where all is kept nothing need be copied.
+        self._picks = sighted is not None and len(sighted) < (world // 2 if fine else world)
         self.space = self._space()
 
     @property
@@ -447,7 +449,7 @@ class FlatView:
         if self.fine:
             pairs = written.reshape(*written.shape[:-1], -1, 2).astype(np.float32)
             written = (pairs[..., 0] * 256 + pairs[..., 1]) / np.float32(32768) - np.float32(1)
-        return written if self.sighted is None else written[..., self.sighted]
+        return written.take(self.sighted, axis=-1) if self._picks else written
 
     @property
     def world_size(self) -> int:
