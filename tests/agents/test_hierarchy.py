@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -16,7 +17,9 @@ from stratagym.agents.hierarchy import HierarchicalAgent, narrowed
 from stratagym.agents.planners.optimal import OptimalAgent
 from stratagym.agents.skills.grid import GridSkill
 from stratagym.agents.zoo import AGENTS, in_world, make_agent
+from stratagym.baselines.evaluate import evaluate
 from stratagym.baselines.rollout import Episode, play
+from stratagym.baselines.suites import EnvironmentSpec
 
 assert stratagym
 
@@ -308,3 +311,21 @@ def test_goals_are_values() -> None:
     """Goals can be compared and kept in sets: levels talk by them."""
     assert Goal(1, (0,)) == Goal(1, (0,))
     assert len({Goal(1, (0,)), Goal(1, (0,)), Goal(1, None)}) == 2
+
+
+# ------------------------------------------------------------------ evaluation
+
+
+def test_an_evaluation_gives_planners_bodies(tmp_path: Path) -> None:
+    """A planner by name plays in a world under skills, a primitive agent as it is; the record keeps both."""
+    graph, scene = salad()
+    spec = EnvironmentSpec("stratagym/Task-v0", {"task": graph, "world": scene}, "salad")
+    found = evaluate([spec], ["greedy", "random_primitive"], episodes=1, out=tmp_path, record=True)
+    rows = {row["agent"]: row for row in found.rows}
+    assert rows["greedy"]["success"]
+    assert rows["random"]["success"]
+    assert rows["greedy"]["time"] < rows["random_primitive"]["time"]
+    (path,) = tmp_path.rglob("*greedy*.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    actions = {action for line in lines for action in line.get("actions", [])}
+    assert {"carry", "interact", "right"} <= actions
