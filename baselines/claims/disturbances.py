@@ -17,7 +17,7 @@ from stratagym.agents.hierarchy import HierarchicalAgent
 from stratagym.baselines.claims.trials import Trial, mean_of, publish, trials
 
 DOMAINS = ("Kitchen", "Rearrangement", "Warehouse")
-EPISODES = 100
+EPISODES = 40
 PLANNER = "optimal"
 
 

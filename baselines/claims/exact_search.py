@@ -42,14 +42,14 @@ from stratagym.envs.worlds import grid_kernel, sites
 LANES = 4096
 """States that are stepped at a time."""
 
-MOST_STATES = 2_000_000
+MOST_STATES = 1_500_000
 """States after which the search gives up."""
 
 AGENT = "optimal"
 """The planner whose scripted agent is compared with the search."""
 
 DOMAINS = ("Kitchen", "Mining", "Rearrangement")
-INSTANCES = 30
+INSTANCES = 10
 HORIZON = 400
 
 Rows = np.ndarray[Any, np.dtype[np.int32]]

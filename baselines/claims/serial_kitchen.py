@@ -26,11 +26,11 @@ from stratagym.envs.domains import kitchen
 from stratagym.envs.task.view import Observation
 
 AHEAD = "optimal"
-FIXED = (AHEAD, "critical_path", "least_slack", "beam")
+FIXED = (AHEAD, "critical_path", "least_slack")
 """The agents among whose results the best known is."""
 
-EPISODES = {"small": 100, "medium": 100}
-TINY = 20
+EPISODES = {"small": 30, "medium": 10}
+TINY = 6
 """Kitchens of size ``tiny`` that are searched."""
 
 MOST_STATES = 2_000_000

@@ -50,20 +50,20 @@ def successes(domain: str, count: int, **options: Any) -> list[bool]:
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_the_witness_succeeds_on_small_instances(domain: str) -> None:
-    """The first six small instances are all done within their horizon."""
-    assert all(successes(domain, 6, size="small"))
+    """The first four small instances are all done within their horizon."""
+    assert all(successes(domain, 4, size="small"))
 
 
 @pytest.mark.parametrize("options", TEAMS, ids=str)
 def test_the_witness_succeeds_with_several_cooks(options: dict[str, Any]) -> None:
-    """In open kitchens and over the counter the first four evenings are all served."""
-    assert all(successes("Kitchen", 4, size="small", **options))
+    """In open kitchens and over the counter the first three evenings are all served."""
+    assert all(successes("Kitchen", 3, size="small", **options))
 
 
 @pytest.mark.parametrize(("domain", "option"), RATES)
 def test_the_witness_keeps_its_rate_when_things_go_wrong(domain: str, option: str) -> None:
-    """On ten instances with disturbances or fog at most three fail."""
-    assert sum(successes(domain, 10, size="small", **{option: True})) >= 7
+    """On six instances with disturbances or fog at most two fail."""
+    assert sum(successes(domain, 6, size="small", **{option: True})) >= 4
 
 
 @pytest.mark.slow
