@@ -245,7 +245,7 @@ class SkillEnv(gym.Env[Obs, Any]):
             info: what was told last; its events are those of this step so far.
         """
         terminated = truncated = False
-        events = list(info["events"])
+        events = list(info.get("events", ()))
         while not (terminated or truncated):
             observation = self.inner.observation()
             actions = self._ask(observation)
@@ -255,7 +255,7 @@ class SkillEnv(gym.Env[Obs, Any]):
                 for_space(self.env.action_space, _plain(actions), observation)
             )
             self._account.add(float(reward), int(info["elapsed"]))
-            events += info["events"]
+            events += info.get("events", ())
         self._time, self._over = int(info["time"]), terminated or truncated
         self._mask = self._skills_that_can_start()
         ended = self._account.end()

@@ -210,7 +210,7 @@ def model_of(
     if domain is not None:
         return _domain_model(domain, options)
     if options:
-        raise TypeError(f"unknown option {next(iter(options))!r}")
+        raise TypeError(f"unexpected keyword argument {next(iter(options))!r}")
     horizon = bool(default_horizon)
     if family is not None:
         key: Any = ("family", family, world, count, horizon)
@@ -299,7 +299,7 @@ def source_of(domain: str, options: Mapping[str, Any]) -> TaskSource:
     known = own_options(domain)
     for name in options:
         if name not in known:
-            raise TypeError(f"{domain}: unknown option {name!r}; it takes {', '.join(known)}")
+            raise TypeError(f"{domain}: unexpected keyword argument {name!r}; it takes {', '.join(known)}")
     return source(**options)
 
 

@@ -71,10 +71,10 @@ def registry_make(task: dict[str, Any], options: dict[str, Any]) -> Any:
     ("env_id", "options", "error", "text"),
     [
         (TASK_ID, {}, TypeError, "needs task=..., a file or a mapping"),
-        (TASK_ID, {"task": TEA, "clok": "tick"}, TypeError, "unknown option 'clok'"),
+        (TASK_ID, {"task": TEA, "clok": "tick"}, TypeError, "unexpected keyword argument 'clok'"),
         (TASK_ID, {"task": {"subtasks": {"a": {"durations": 1}}}}, TaskError, "durations"),
         (TASK_ID, {"task": "no such file.yaml"}, (TaskError, OSError), "no such file.yaml"),
-        ("stratagym/Cooking-v0", {"sise": "small"}, TypeError, "unknown option 'sise'"),
+        ("stratagym/Cooking-v0", {"sise": "small"}, TypeError, "unexpected keyword argument 'sise'"),
         ("stratagym/Cooking-v0", {"size": "tiny"}, ValueError, "tiny"),
         ("stratagym/Graph-v0", {"split": "tests"}, ValueError, "tests"),
         ("stratagym/JobShop-v0", {"instance": "ft07"}, ValueError, "ft07"),
@@ -434,3 +434,16 @@ def test_pictures_say_how_an_episode_stands() -> None:
     while not env.step(2)[3]:
         pass
     assert env.render().splitlines()[1].endswith("dead end")
+
+
+def test_events_can_be_left_out() -> None:
+    """Without ``events`` no info has that key, and nothing else differs."""
+    loud, quiet = (
+        gymnasium.make("stratagym/Cooking-v0", size="small", events=told) for told in (True, False)
+    )
+    (_, a), (_, b) = loud.reset(seed=1), quiet.reset(seed=1)
+    for _ in range(5):
+        assert set(a) - set(b) == {"events"}
+        action = int(a["action_mask"].argmax())
+        (*_, a), (*_, b) = loud.step(action), quiet.step(action)
+        assert a["time"] == b["time"]

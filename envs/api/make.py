@@ -17,7 +17,7 @@ from stratagym.envs.registry import model_of, own_options
 _COMMON = tuple(field.name for field in fields(Options))
 
 
-_BATCH = ("autoreset_mode", "threads", "copy", "events")
+_BATCH = ("autoreset_mode", "threads", "copy")
 _CONTENT = ("domain", "task", "family", "world", "count", "default_horizon")
 
 
@@ -40,7 +40,8 @@ def split_options(kwargs: dict[str, Any], also: tuple[str, ...] = ()) -> tuple[O
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
             place = f"{domain}: " if domain else ""
-            raise TypeError(f"{place}unknown option {name!r}; {hint}")
+            # Python's own words: some trainers look for them to learn which arguments they may pass.
+            raise TypeError(f"{place}unexpected keyword argument {name!r}; {hint}")
     return Options(**common), kwargs
 
 

@@ -55,6 +55,8 @@ class Options:
         end_on_dead_end: whether a proved dead end terminates the episode.
         executor: ``auto``, ``interpreted`` or ``compiled``.
         opaque: whether names are hidden under ``knowledge="none"``.
+        events: whether ``info["events"]`` is told; without it ``info`` has no part of changing length,
+            which some trainers need.
         panel: whether the task graph and the Gantt chart stand beside the picture of a world.
     """
 
@@ -65,6 +67,7 @@ class Options:
     end_on_dead_end: bool = False
     executor: Executor = "auto"
     opaque: bool = False
+    events: bool = True
     panel: bool = False
 
     def __post_init__(self) -> None:
@@ -74,7 +77,7 @@ class Options:
         one_of("executor", self.executor, EXECUTORS)
         if self.reward is not None:
             one_of("reward", self.reward, REWARDS)
-        for name in ("end_on_dead_end", "opaque", "panel"):
+        for name in ("end_on_dead_end", "opaque", "events", "panel"):
             if not isinstance(getattr(self, name), bool):
                 raise OptionError(f"{name}={getattr(self, name)!r} is neither True nor False")
 

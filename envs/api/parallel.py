@@ -247,12 +247,13 @@ class TaskParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
     def _infos(self, info: dict[str, Any]) -> dict[str, dict[str, Any]]:
         reasons = [info["refusal"]] if len(self.possible_agents) == 1 else info["refusal"]
         foggy = self.env.scene is not None and self.env.scene.fog
+        told = "events" in info
         return {
             name: {
                 **info,
                 **self._masks(info, a),
                 "refusal": reasons[a],
-                "events": self.env.told(a) if foggy else copy.deepcopy(info["events"]),
+                **({"events": self.env.told(a) if foggy else copy.deepcopy(info["events"])} if told else {}),
             }
             for a, name in enumerate(self.agents)
         }

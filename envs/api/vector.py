@@ -61,7 +61,6 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         threads: of the compiled executor; results do not depend on it.
         copy: whether the static part of observations is fresh at every step. Without it
             the rows of a lane change in place when it begins another task.
-        events: whether ``info["events"]`` is filled.
     """
 
     refusal_names = REFUSALS
@@ -78,7 +77,6 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         threads: int = 1,
         copy: bool = True,
-        events: bool = True,
     ) -> None:
         if max_episode_steps is not None:
             raise OptionError("max_episode_steps: a batch ends episodes at the task's horizon only")
@@ -95,8 +93,9 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         self.view = flat_view(model, options)
         self._lanes = make_lanes(
-            model, options, self.view, num_envs, _MODES[self.autoreset_mode], min(threads, num_envs), events
-        )
+            model, options, self.view, num_envs, _MODES[self.autoreset_mode], min(threads, num_envs),
+            options.events,
+        )  # fmt: skip
         n, agents = model.dims.subtasks, model.dims.agents
         self._n, self._agents, self._copy = n, agents, copy
         self.acting = Acting(model)
@@ -369,7 +368,7 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
             "instance": np.asarray(out.ints[at_lanes.O_TASK], np.int32).copy(),
             **mask,
             "refusal": refusals[:, 0].copy() if self._agents == 1 else refusals.copy(),
-            "events": events,
+            **({"events": events} if self.options.events else {}),
             "success": flags[at_lanes.O_SUCCESS].astype(bool),
             **({} if self.options.knowledge == "none" else {"dead_end": dead}),
             "tardiness": tardiness,
