@@ -33,6 +33,9 @@ NEVER = math.inf
 WALK = 3.0
 """Ticks of a walk, where choosing among alternatives needs a guess."""
 
+FAR_APART = 60
+"""Steps at most between one who gives and one who gets, where no way is known."""
+
 RESTARTS = 6
 """Choices among alternatives that are compared."""
 
@@ -73,6 +76,7 @@ class Problem:
         done: subtask -> the tick at which it is done, for those that are or are under way.
         stocks: by body what it owns; one for all, where stock is common.
         common: whether it is.
+        shared: items that a body can hand over to the one that is nearest to it.
     """
 
     structure: Structure
@@ -84,6 +88,7 @@ class Problem:
     done: Mapping[int, float]
     stocks: Sequence[Mapping[int, int]]
     common: bool
+    shared: frozenset[int] = frozenset()
 
     def purse(self, body: int) -> int:
         """Return which stock a body takes from."""
@@ -108,16 +113,17 @@ def play(problem: Problem, orders: Orders) -> Played | None:
     end = max(done.values(), default=0.0)
     left = sum(map(len, orders))
     while left:
-        chosen, start = -1, NEVER
+        chosen, start, given = -1, NEVER, NO_GIFT
         for a, order in enumerate(orders):
             if following[a] == len(order) or times[a] >= start:
                 continue
             i = order[following[a]]
-            met = _met(structure.conditions[i], done)
-            purse = stocks[problem.purse(a)]
-            there = all(purse.get(k, 0) >= n for k, n in (*subtasks[i].consumes, *subtasks[i].requires))
-            if met < NEVER and there:
-                chosen, start = a, max(times[a], met)
+            begin = max(times[a], _met(structure.conditions[i], done))
+            if begin >= start:
+                continue
+            gift = _gift(problem, stocks, times, a, i)
+            if gift is not None and (begin := max(begin, gift.tick)) < start:
+                chosen, start, given = a, begin, gift
         if chosen < 0:
             return None
         a, i = chosen, orders[chosen][following[chosen]]
@@ -127,6 +133,13 @@ def play(problem: Problem, orders: Orders) -> Played | None:
             return None
         # A body sets out when it may begin.
         tick = start + visit.ticks * problem.paces[a]
+        for giver, k, n in given.parts:
+            if len(orders) > 2:  # it goes to where the other is the nearest
+                start += min(travel.distance(places[giver], places[a]), FAR_APART) * problem.paces[giver]
+            start += n
+            tick, times[giver] = max(tick, start), max(times[giver], start)
+            stocks[giver][k] -= n
+            stocks[a][k] = stocks[a].get(k, 0) + n
         length = structure.expected[i]
         busy = length if subtask.attended is None else min(float(subtask.attended), length)
         purse = stocks[problem.purse(a)]
@@ -145,6 +158,40 @@ def play(problem: Problem, orders: Orders) -> Played | None:
         following[a] += 1
         left -= 1
     return Played(end, tuple(times), done, starts)
+
+
+class Gift(NamedTuple):
+    """What others hand to a body before it begins: who, which item and how many; and when that can be."""
+
+    tick: float
+    parts: tuple[tuple[int, int, int], ...]
+
+
+NO_GIFT = Gift(0.0, ())
+
+
+def _gift(
+    problem: Problem, stocks: Sequence[Mapping[int, int]], times: Sequence[float], a: int, i: int
+) -> Gift | None:
+    """Return what a body lacks for a subtask and others can give it; None if it must do without."""
+    subtask = problem.structure.graph.subtasks[i]
+    own = stocks[problem.purse(a)]
+    if any(own.get(k, 0) < n for k, n in subtask.requires):
+        return None
+    parts, tick = [], 0.0
+    for k, n in subtask.consumes:
+        lacking = n - own.get(k, 0)
+        if lacking <= 0:
+            continue
+        if k not in problem.shared:
+            return None
+        givers = [(times[g], g) for g, stock in enumerate(stocks) if g != a and stock.get(k, 0) >= lacking]
+        if not givers:
+            return None
+        free, giver = min(givers)
+        parts.append((giver, k, lacking))
+        tick = max(tick, free)
+    return Gift(tick, tuple(parts)) if parts else NO_GIFT
 
 
 def _unused(ground: Ground, kept: Mapping[int, float], tick: float) -> Ground:
@@ -477,13 +524,6 @@ def _moved(orders: Orders, rng: np.random.Generator) -> Orders | None:
     return tuple(map(tuple, lists))
 
 
-class Given(NamedTuple):
-    """What a body was told to do, and how often it (or a twin of it) had been done then."""
-
-    subtask: int
-    tally: int
-
-
 class ErrandAgent(RuleAgent):
     """Plans errands and keeps to the plan until something is not as it was to be.
 
@@ -507,7 +547,8 @@ class ErrandAgent(RuleAgent):
         super().reset(seed)
         self._queues: list[list[int]] = []
         self._twins: list[int] = []
-        self._given: dict[int, Given] = {}
+        self._given: dict[int, int] = {}
+        self._begun: dict[int, int] = {}
         self._due = NEVER
 
     def act(self, observation: Observation) -> Actions:
@@ -532,22 +573,27 @@ class ErrandAgent(RuleAgent):
         return self._note(task, actions, f"errands: {reason}" if reason else "errands")
 
     def _take_back(self, observation: Observation) -> None:
-        """Put back into the queues of bodies that are free what they were given and have not done."""
-        task, view, mask = observation.task, observation.world, observation.mask
-        first = _first_row(view)
+        """Put back into the queues of bodies that are free what they were given and have not begun.
+
+        Of subtasks that are twins only the number is known: how many were begun and are no
+        longer attended to, against how many were given.
+        """
+        task, mask = observation.task, observation.mask
+        first = _first_row(observation.world)
         for a in [a for a in self._given if mask[a - first, :-1].any()]:
             given = self._given.pop(a)
-            if self._tally(task, view, a, given.subtask) <= given.tally:
-                self._queues[a].insert(0, given.subtask)
+            kind = self._twins[given]
+            if self._over(task, kind) > self._begun.get(kind, 0):
+                self._begun[kind] = self._begun.get(kind, 0) + 1
+            else:
+                self._queues[a].insert(0, given)
 
-    def _tally(self, task: TaskView, view: GridView, body: int, subtask: int) -> int:
-        """Return a number that grows when a body does a subtask, or a twin of it."""
-        assert task.graph is not None
-        for k, _ in task.graph.subtasks[subtask].produces:
-            if view.bodies[body].stock:
-                return view.bodies[body].stock.get(task.graph.items[k].name, 0)
-        alike = [i for i, first in enumerate(self._twins) if first == self._twins[subtask]]
-        return sum(task.runs[i].starts for i in alike) if task.runs else 0
+    def _over(self, task: TaskView, kind: int) -> int:
+        """Return how many runs of a subtask and its twins were begun that nobody attends to any more."""
+        alike = [i for i, first in enumerate(self._twins) if first == kind]
+        names = {task.names[i] for i in alike}
+        now = sum(agent.attends in names for agent in task.agents if agent.attends is not None)
+        return sum(task.runs[i].starts for i in alike) - now if task.runs else now
 
     def _next(self, observation: Observation) -> Actions:
         """Take the head of each body's queue, where the mask allows it or a twin of it."""
@@ -563,8 +609,7 @@ class ErrandAgent(RuleAgent):
             alike = (i for i in range(wait) if mask[row, i] and self._twins[i] == self._twins[queue[0]])
             actions[row] = next((i for i in alike if i not in actions), wait)
             if actions[row] != wait:
-                tally = self._tally(observation.task, observation.world, a, queue[0])
-                self._given[a] = Given(queue.pop(0), tally)
+                self._given[a] = queue.pop(0)
         return actions
 
     def _stale(self, task: TaskView, view: GridView) -> str:
@@ -589,6 +634,7 @@ class ErrandAgent(RuleAgent):
         problem = problem_of(structure, task, view)
         self._twins = twins(structure, view)
         self._given = {a: given for a, given in self._given.items() if not task.agents[a].idle}
+        self._begun = {kind: self._over(task, kind) for kind in self._twins}
         best = first_orders(problem, self._trials // 20, self._draws)
         if best is None:
             self._queues, self._due = [[] for _ in view.bodies], NEVER
@@ -660,4 +706,5 @@ def problem_of(structure: Structure, task: TaskView, view: GridView) -> Problem:
         done,
         stocks,
         common,
+        frozenset(k for k, item in enumerate(graph.items) if f"share {item.name}" in view.actions),
     )

@@ -106,10 +106,8 @@ def expedition(seed: int, size: Size, agents: int = 1, vitals: bool = False) -> 
         for name, facts in data["restore"].items():
             subtasks[name] = {"duration": facts["ticks"], "repeatable": True}
     tasks = {"tools": {"all": [f"make {name}" for name in numbers["make"]]}}
-    for item, count in numbers["stock"].items():
-        tasks[f"stock of {item}"] = {
-            "all": [f"collect {item} {k + 1}" for k in range(amounts[item])][-count:]
-        }
+    for item in numbers["stock"]:
+        tasks[f"stock of {item}"] = {"all": [f"collect {item} {k + 1}" for k in range(amounts[item])]}
     return {
         "name": f"expedition {seed}",
         "agents": agents,
@@ -314,13 +312,36 @@ def _stocked(
             wanted = 2 * amounts[ore] + facts["more"]
             if len(among) < wanted:
                 return False
-            chosen = rng.choice(among, wanted, replace=False)
+            chosen = _veins(rng, order, among, wanted, facts["vein"])
             taken[chosen] = True
             cells[order[chosen, 0], order[chosen, 1]] = ch[ore]
     # The rest of the open rock is stone, however the hidden ores fell.
     rest = order[~taken]
     cells[rest[:, 0], rest[:, 1]] = ch["stone"]
     return len(rest) >= 2 * amounts.get("stone", 0)
+
+
+def _veins(
+    rng: np.random.Generator, places: np.ndarray[Any, Any], among: np.ndarray[Any, Any], count: int, size: int
+) -> list[int]:
+    """Return ``count`` of some numbers of places, in veins: a drawn one and those that are nearest to it.
+
+    Args:
+        rng: the instance's generator.
+        places: ``[n, 2]`` cells.
+        among: numbers of those that can be taken.
+        count: how many.
+        size: of a vein.
+    """
+    left = list(map(int, among))
+    found: list[int] = []
+    while len(found) < count:
+        heart = places[left[int(rng.integers(len(left)))]]
+        away = np.abs(places[left] - heart).sum(axis=1)
+        vein = [left[k] for k in np.argsort(away, kind="stable")[: min(size, count - len(found))]]
+        found += vein
+        left = [k for k in left if k not in vein]
+    return found
 
 
 DOMAIN = Domain(
