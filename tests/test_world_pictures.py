@@ -35,7 +35,8 @@ VIEWS: dict[str, tuple[Any, Any]] = {
 
 def made(name: str, **options: Any) -> Any:
     """Return the core of a world's environment after its reset."""
-    env = gymnasium.make(f"stratagym/{name}-v0", executor="interpreted", disable_env_checker=True, **options)
+    settings = {"size": "small", "executor": "interpreted", **options}
+    env = gymnasium.make(f"stratagym/{name}-v0", disable_env_checker=True, **settings)
     env.reset(seed=2)
     return env.unwrapped
 
@@ -61,7 +62,7 @@ def test_every_domain_draws_itself_and_changes_nothing(name: str) -> None:
     """A picture is 640 pixels wide, the same twice, and leaves the episode as it was; so does the text."""
     base = made(name, render_mode="rgb_array")
     rng = np.random.default_rng(0)
-    for _ in range(12):
+    for _ in range(6):
         before = base.get_state()
         first = base.picture()
         assert first.shape == (world.SIZE, world.SIZE, 3)
@@ -81,7 +82,7 @@ def test_rendering_leaves_the_episode_alone(name: str) -> None:
     """Two environments, one drawn at each step and one never, go through the same states."""
     drawn, plain = made(name, render_mode="rgb_array"), made(name)
     rng = np.random.default_rng(1)
-    for _ in range(10):
+    for _ in range(6):
         action = some_action(plain, rng)
         drawn.render()
         one, other = drawn.step(action), plain.step(action)
