@@ -401,6 +401,23 @@ class Mind:
             self._again(b, option, "help has come")
         elif prospect.first is None or not self._put_first(b, option, prospect):
             self._end(b, option, Outcome("failure", prospect.reason, self._time - option.since))
+        elif option.helped:
+            self._help_meanwhile(b, option)
+
+    def _help_meanwhile(self, b: int, option: Option) -> None:
+        """Let a body that waits for help do what others wait for, so that two never wait for each other."""
+        world = self._seen.world
+        if not (world.bodies[b].ready and self._seen.task.agents[b].idle) or len(option.goals) >= DEPTH:
+            return
+        waiting = self._errands.get(b, [])
+        while waiting:
+            goal = waiting.pop(0)
+            prospect = self._skill.start(self.memory, b, goal)
+            if prospect.possible and goal not in option.goals:
+                option.goals.append(goal)
+                option.since, option.before, option.tries = self._time, Mark.of(self._seen.task), 0
+                option.move, option.ticks, option.helped = None, prospect.ticks, False
+                return
 
     def _take_up(
         self, b: int, goal: Goal, reason: str, hold: int = 0, plan: Plan | None = None, ahead: bool = False

@@ -547,7 +547,7 @@ class ErrandAgent(RuleAgent):
         super().reset(seed)
         self._queues: list[list[int]] = []
         self._twins: list[int] = []
-        self._given: dict[int, int] = {}
+        self._given: dict[int, tuple[int, int]] = {}
         self._begun: dict[int, int] = {}
         self._due = NEVER
 
@@ -578,15 +578,29 @@ class ErrandAgent(RuleAgent):
         Of subtasks that are twins only the number is known: how many were begun and are no
         longer attended to, against how many were given.
         """
-        task, mask = observation.task, observation.mask
-        first = _first_row(observation.world)
+        task, view, mask = observation.task, observation.world, observation.mask
+        first = _first_row(view)
         for a in [a for a in self._given if mask[a - first, :-1].any()]:
-            given = self._given.pop(a)
+            given, owned = self._given.pop(a)
             kind = self._twins[given]
-            if self._over(task, kind) > self._begun.get(kind, 0):
+            tool = self._tool(task, given)
+            if tool and view.bodies[a].stock:
+                made = view.bodies[a].stock.get(tool, 0) > owned
+            else:
+                made = self._over(task, kind) > self._begun.get(kind, 0)
+            if made:
                 self._begun[kind] = self._begun.get(kind, 0) + 1
             else:
                 self._queues[a].insert(0, given)
+
+    @staticmethod
+    def _tool(task: TaskView, subtask: int) -> str:
+        """Return the item that a subtask makes and nothing uses up, empty if there is none."""
+        graph = task.graph
+        assert graph is not None
+        used = {k for s in graph.subtasks for k, _ in s.consumes}
+        made = (k for k, _ in graph.subtasks[subtask].produces if k not in used)
+        return next((graph.items[k].name for k in made), "")
 
     def _over(self, task: TaskView, kind: int) -> int:
         """Return how many runs of a subtask and its twins were begun that nobody attends to any more."""
@@ -609,7 +623,9 @@ class ErrandAgent(RuleAgent):
             alike = (i for i in range(wait) if mask[row, i] and self._twins[i] == self._twins[queue[0]])
             actions[row] = next((i for i in alike if i not in actions), wait)
             if actions[row] != wait:
-                self._given[a] = queue.pop(0)
+                given = queue.pop(0)
+                tool = self._tool(observation.task, given)
+                self._given[a] = given, observation.world.bodies[a].stock.get(tool, 0)
         return actions
 
     def _stale(self, task: TaskView, view: GridView) -> str:
