@@ -18,7 +18,7 @@ import stratagym  # noqa: F401 - registers the environments
 from colour_vision import SEEN_BY, distance, lab
 from render_worlds import city, dinner, house, kitchen, plane, wilderness
 from stratagym.envs.registry import find_domains
-from stratagym.envs.render import marks, things, world, world_grid, world_places
+from stratagym.envs.render import map_layout, marks, things, world, world_grid, world_places
 from stratagym.envs.render.palette import INK, ORANGE, WHITE, contrast, mix
 from stratagym.envs.render.text import columns
 from stratagym.envs.render.world_text import draw_world_text
@@ -336,7 +336,7 @@ def test_cards_of_places_do_not_overlap() -> None:
         for travel in (ticks, parted):
             for given in (tuple(map(tuple, spots.tolist())), None):
                 names = tuple(f"town {'ab'[k < count // 2]} place {k}" for k in range(count))
-                cards, _ = world_places._layout(
+                cards, _ = map_layout.layout(
                     given, tuple(map(tuple, travel.tolist())), names, 640, 420, count < 9
                 )
                 assert len(cards) == count
@@ -359,7 +359,7 @@ def test_a_map_by_travel_times_keeps_them() -> None:
     rng = np.random.default_rng(4)
     spots = rng.random((7, 2)) * 100
     far = np.linalg.norm(spots[:, None] - spots[None], axis=2)
-    points = np.array(world_places.scaled(far.tolist()))
+    points = np.array(map_layout.scaled(far.tolist()))
     again = np.linalg.norm(points[:, None] - points[None], axis=2)
     assert np.allclose(far, again, atol=1e-3)
 
