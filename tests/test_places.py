@@ -72,11 +72,22 @@ def play(seed: int, clock: str, steps: int, executor: str = "interpreted") -> Co
     return seen
 
 
-@pytest.mark.parametrize(("executor", "clock"), [("interpreted", "tick"), ("compiled", "decision")])
+CASES = [("interpreted", "tick"), ("compiled", "decision")]
+
+
+@pytest.mark.parametrize(("executor", "clock"), CASES)
 def test_the_kernel_agrees_with_the_naive_implementation(executor: str, clock: str) -> None:
     """State, mask, refusals and events are the same after every step of random episodes."""
     seen: Counter[str] = Counter()
-    for seed in range(40):
+    for seed in range(24):
         seen += play(seed, clock, 40, executor)
     for what in ("go", "do", "take", "put", "turn", "share", "say", "world", "busy", "lock", "block", "move"):
         assert seen[what] > 0, f"nothing of the kind {what!r} came up"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("executor", "clock"), CASES)
+def test_it_agrees_in_many_thousand_steps(executor: str, clock: str) -> None:
+    """The same over more episodes than a default run has time for."""
+    for seed in range(24, 400):
+        play(seed, clock, 50, executor)

@@ -115,23 +115,23 @@ def test_what_leads_nowhere_is_wrong() -> None:
 def test_the_reference_earns_all_points_where_it_keeps_its_bookings() -> None:
     """The witness reaches the best known time in every trip; 100 points unless a booking was too early."""
     full = 0
-    for episode, score, reference in trips("rounds", 8):
+    for episode, score, reference in trips("rounds", 6):
         assert episode.success
         assert episode.time == reference
         assert score.executability == 60.0
         if episode.tardiness == 0:
             assert score.total == 100.0
             full += 1
-    assert full >= 5
+    assert full >= 3
 
 
 def test_random_play_earns_next_to_nothing() -> None:
     """Uniform play earns at most 10 points on average."""
-    assert np.mean([score.total for _, score, _ in trips("random_primitive", 30)]) <= 10.0
+    assert np.mean([score.total for _, score, _ in trips("random_primitive", 12)]) <= 10.0
 
 
 def test_partial_credit_tells_agents_apart_that_success_ties() -> None:
     """Two dispatching rules both come home never, but one of them sees much more."""
-    more, less = trips("greedy", 8), trips("critical_path", 8)
+    more, less = trips("greedy", 6), trips("critical_path", 6)
     assert sum(e.success for e, _, _ in more) == sum(e.success for e, _, _ in less)
     assert np.mean([s.total for _, s, _ in more]) >= np.mean([s.total for _, s, _ in less]) + 5.0

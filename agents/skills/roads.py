@@ -46,16 +46,17 @@ def arrivals(
     rides = list(rides)
     ways = view.travel.tolist()
     found: dict[int, Arrival] = {}
-    heap = [(since, here, -1, -1)]
+    heap = [(since, here, 0, -1, -1)]
     while heap:
-        tick, place, hop, ride = heapq.heappop(heap)
+        # Of ways that take as long the one over the fewest places is taken.
+        tick, place, legs, hop, ride = heapq.heappop(heap)
         if place in found:
             continue
         found[place] = Arrival(tick, hop, ride)
         for there, ticks in enumerate(ways[place]):
             if ticks > 0 and there not in found:
                 first = there if hop < 0 and ride < 0 else hop
-                heapq.heappush(heap, (tick + ticks * pace, there, first, ride))
+                heapq.heappush(heap, (tick + ticks * pace, there, legs + 1, first, ride))
         for subtask, rule, ticks in rides:
             if rule.leads_to is None or rule.leads_to in found:
                 continue
@@ -63,7 +64,8 @@ def arrivals(
                 continue
             start = first_start(view, rule, place, tick, ticks)
             if start is not None:
-                heapq.heappush(heap, (start + ticks, rule.leads_to, hop, subtask if ride < 0 else ride))
+                first = subtask if ride < 0 else ride
+                heapq.heappush(heap, (start + ticks, rule.leads_to, legs + 1, hop, first))
     return found
 
 
