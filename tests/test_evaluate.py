@@ -478,9 +478,9 @@ def test_suites_are_made_of_environments_that_exist(name: str) -> None:
         env.close()
 
 
-def test_the_four_suites_exist() -> None:
+def test_the_suites_exist() -> None:
     """The names of the suites are public."""
-    assert {"replication", "scheduling", "generalise", "hidden"} <= set(suite_names())
+    assert {"replication", "scheduling", "generalise", "hidden", "teams"} <= set(suite_names())
     with pytest.raises(InputError, match="'nothing' is not one of"):
         load_suite("nothing")
 
