@@ -233,11 +233,14 @@ class Episode:
                 item = self.graph.items[what - sim.memory.t[at.T_RESOURCES]].name
                 naive.settle(item, sim.stock()[item])
         m = sim.memory
-        for a in range(naive.agents):
-            if naive.down[a]:
-                m.s[m.t[at.Q_AGENTS] + a * at.AGENT_SIZE + at.DOWN_UNTIL] = at.FAR
+        out = [m.t[at.Q_AGENTS] + a * at.AGENT_SIZE + at.DOWN_UNTIL for a in range(naive.agents)]
+        fell = [q for q, down in zip(out, naive.down, strict=True) if down and m.s[q] < at.FAR]
+        for q in fell:
+            m.s[q] = at.FAR
         refresh(m)
-        if m.s[at.OVER] == 0:
+        if fell:
+            # The end is judged after all that the tick has brought.
+            m.s[at.OVER] = 0
             kernel.judge(m, at.Memory(m.t, m.tb, m.s[:], m.sb[:], m.x, m.xb))
 
 
