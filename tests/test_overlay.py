@@ -150,6 +150,14 @@ def test_the_horizon_truncates_and_the_goal_need_not_end() -> None:
     assert steps[-1][4]["success"] is True
 
 
+def test_an_environment_that_ends_first_has_failed_the_task() -> None:
+    """When the environment ends and the goal is not reached, the makespan is charged up to the horizon."""
+    env = TaskGraphWrapper(Lamps(), {**TASK, "horizon": 80}, PREDICATES, reward="makespan")
+    steps = play(env, [WAIT] * 50)
+    assert (steps[-1][2], steps[-1][3]) == (False, True)
+    assert sum(s[1] for s in steps) == -80
+
+
 def test_runs_with_a_course_of_their_own() -> None:
     """With a start condition a run begins there, may fail, and ends when its predicate is true."""
     env = overlay(starts={"c": is_lit(0)}, failures={"c": is_lit(1)})

@@ -176,10 +176,10 @@ class TaskGraphWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstruc
         over = m.s[at.OVER]
         terminated = terminated or (over == kernel.TERMINATED and self._end_on_goal)
         truncated = truncated or over == kernel.TRUNCATED
+        if (terminated or truncated) and over == 0:
+            # The environment has ended what the task had not: what is missing now will never come.
+            m.s[at.OVER] = kernel.TRUNCATED
         if self._kind is not None:
-            if terminated and over == 0:
-                # The environment has ended what the task had not: then the task has failed.
-                m.s[at.OVER] = kernel.TERMINATED
             reward = rewards.reward_of(m, self._kind, standing, self._paid, self._weights, self._figure)
         return self._seen(obs), reward, terminated, truncated, self._told(info)
 
