@@ -391,3 +391,13 @@ def test_the_examples_of_the_readme_run(tmp_path: Path, capsys: Captured) -> Non
         assert run(["check", "--strict", path]) == 0
         assert run(["solve", path]) == 0
         assert "proved" in capsys.readouterr().out
+
+
+def test_the_package_runs_as_a_module() -> None:
+    """``python -m stratagym`` is the command line."""
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-m", "stratagym", "list", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Usage: stratagym list" in done.stdout

@@ -24,8 +24,13 @@ def cache_folder() -> Path:
 
 
 def source_hash(modules: Iterable[types.ModuleType]) -> str:
-    """Return a short hash of the sources of the modules, the way they are compiled and numba's version."""
+    """Return a short hash of the sources of the modules, how they are compiled, and where.
+
+    Numba keeps code by the path of its file, so that what another checkout of the same
+    sources has compiled is not found.
+    """
     digest = hashlib.sha256(version("numba").encode())
+    digest.update(str(Path(__file__).resolve().parent).encode())
     # How it is compiled lies in a module that only numba can import.
     for name in ("compiled.py", "linking.py"):
         digest.update(Path(__file__).with_name(name).read_bytes())

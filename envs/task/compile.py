@@ -13,6 +13,7 @@ import numpy as np
 
 from stratagym.envs.rng import threshold
 from stratagym.envs.task import layout as at
+from stratagym.envs.task.bounds import relevant
 from stratagym.envs.task.graph import TRUE, Constraint, Duration, Lag, Subtask, TaskGraph
 
 _DURATION_KINDS = {
@@ -485,42 +486,6 @@ def support(graph: TaskGraph, node: int) -> set[int]:
 def negated(graph: TaskGraph) -> set[int]:
     """Return the subtasks that stand, however deep, under a negative literal."""
     return {i for gate in graph.gates for v in gate.negative for i in support(graph, v)}
-
-
-def relevant(graph: TaskGraph) -> set[int]:
-    """Return the subtasks that the goal asks for, directly or through needs and lags; all without a goal."""
-    if graph.goal is None:
-        return set(range(len(graph.subtasks)))
-    found: set[int] = set()
-    stack = sorted(_positive(graph, graph.goal))
-    while stack:
-        i = stack.pop()
-        if i in found:
-            continue
-        found.add(i)
-        stack += _positive(graph, graph.subtasks[i].needs)
-        stack += [p for lag in graph.subtasks[i].lags for p in lag.predecessors]
-    return found
-
-
-def _positive(graph: TaskGraph, node: int) -> set[int]:
-    """Return the subtasks that can help a node to hold."""
-    n = len(graph.subtasks)
-    found: set[int] = set()
-    seen: set[tuple[int, bool]] = set()
-    stack = [(node, True)]
-    while stack:
-        v, helps = stack.pop()
-        if v == TRUE or (v, helps) in seen:
-            continue
-        seen.add((v, helps))
-        if v < n:
-            if helps:
-                found.add(v)
-            continue
-        stack += [(u, helps) for u in graph.gates[v - n].positive]
-        stack += [(u, not helps) for u in graph.gates[v - n].negative]
-    return found
 
 
 def initial_truth(graph: TaskGraph) -> list[bool]:

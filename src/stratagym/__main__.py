@@ -1,0 +1,5 @@
+"""``python -m stratagym``: the command line."""
+
+from stratagym.baselines.cli import main
+
+main()
