@@ -2,7 +2,9 @@
 
 Owns the measurement of a claim: with disturbances an agent that plans anew succeeds at least 20
 points more often than one that carries out its first plan, and without them no more often.
-Both have the same planner and the same skills, and play the same seeds.
+Both have the same planner and the same skills, and play the same seeds. Where several robots
+share a hall the first plan does not hold even in calm: they get into each other's way, and of two
+complete orders another may be packed first than was planned. So ``Warehouse`` shows both effects.
 
 Use: ``python -m stratagym.baselines.claims.disturbances``.
 """

@@ -112,25 +112,25 @@ def test_the_scripted_agent_is_near_the_least_makespan_on_small_maps() -> None:
 
 
 def test_serial_cooks_take_at_least_1_3_times_as_long() -> None:
-    """On six evenings the serial cook needs 1.3 times what the one who plans ahead does."""
-    rows = serial_kitchen.of_family("small", 6)
+    """On five evenings the serial cook needs 1.3 times the best known, who plans ahead 1.1 times at most."""
+    rows = serial_kitchen.of_family("medium", 5)
     assert rows["serial"]["times the optimum"].mean >= 1.3
     assert rows["planning ahead"]["times the optimum"].mean <= 1.1
-    assert rows["planning ahead"]["success"].mean == 1.0
+    assert rows["planning ahead"]["success"].mean == rows["serial"]["success"].mean == 1.0
 
 
 def test_where_nothing_cooks_alone_there_is_nothing_to_gain() -> None:
-    """If a cook must stand by all that is on the stove, the serial one is less than 1.3 times slower."""
+    """If a cook must stand by all that is on the stove, the serial one is as fast as any."""
     ratios = []
     for seed in range(6):
         task, scene = kitchen.evening(seed, "small")
         attended = {k: {f: v for f, v in s.items() if f != "attended"} for k, s in task["subtasks"].items()}
         env = environment("attended", {**task, "subtasks": attended}, scene, 600)
         times = [
-            play(env, in_world(agent), 0).time for agent in (make_agent("optimal"), serial_kitchen.serial())
+            play(env, in_world(agent), 0).time for agent in (make_agent("optimal"), serial_kitchen.Serial())
         ]
         ratios.append(times[1] / times[0])
-    assert np.mean(ratios) < 1.3
+    assert np.mean(ratios) < 1.1
 
 
 def test_planning_anew_gains_with_disturbances_and_nothing_without() -> None:
@@ -153,6 +153,6 @@ def test_a_preference_decides_what_is_tidy() -> None:
 def test_trials_of_the_same_seeds_are_the_same() -> None:
     """Playing twice gives the same successes and the same ticks."""
     first, second = (
-        trials("stratagym/Kitchen-v0", {"size": "small"}, serial_kitchen.serial, range(3)) for _ in range(2)
+        trials("stratagym/Kitchen-v0", {"size": "small"}, serial_kitchen.Serial, range(3)) for _ in range(2)
     )
     assert first == second
