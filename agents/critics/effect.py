@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stratagym.agents.base import Case, Mark, Move, Outcome
+from stratagym.envs.task.graph import TRUE
 from stratagym.envs.task.view import TaskView
 
 TRIES = 3
@@ -88,11 +89,32 @@ class EffectCritic:
             return f"{name} is too late for its deadline"
         if word == "failed":
             return f"{name} has no attempt left"
-        # While one of those who are to start it is under way nothing can: that says nothing of the subtask.
+        # While one of those who are to start it is under way nothing can: that says nothing of the subtask,
+        # nor does a resource in use.
         ready = all(task.agents[body].idle for body in crew)
-        if word == "locked" and before.status[i] != "locked" and ready:
+        if word == "locked" and before.status[i] != "locked" and ready and not needs_hold(task, i):
             return f"{name} cannot start any more: {_undone(task, before) or 'its needs no longer hold'}"
         return None
+
+
+def needs_hold(task: TaskView, i: int) -> bool:
+    """Return whether what must be done before a subtask is done (without the graph: that is taken to be so).
+
+    What keeps a subtask locked although they hold (a resource in use, a lag) passes by waiting.
+    """
+    graph = task.graph
+    if graph is None:
+        return True
+    n = len(graph.subtasks)
+    values = [
+        word == "done" or (word == "running" and bool(task.runs) and task.runs[j].succeeded is not None)
+        for j, word in enumerate(task.status)
+    ]
+    for gate in graph.gates:
+        held = sum(values[v] for v in gate.positive) + sum(not values[v] for v in gate.negative)
+        values.append(held >= gate.count)
+    node = graph.subtasks[i].needs
+    return node == TRUE or (node < n + len(graph.gates) and values[node])
 
 
 def started(task: TaskView, before: Mark, i: int) -> bool:

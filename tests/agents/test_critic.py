@@ -50,10 +50,7 @@ def test_a_subtask_done_is_a_success() -> None:
     assert (outcome.status, outcome.reason, outcome.elapsed) == ("success", "cut is done", 3)
 
 
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [("closed", "too late"), ("failed", "no attempt left"), ("locked", "its needs no longer hold")],
-)
+@pytest.mark.parametrize(("status", "words"), [("closed", "too late"), ("failed", "no attempt left")])
 def test_why_it_never_starts_is_said(status: str, words: str) -> None:
     """A subtask that can no longer start is a failure, in words."""
     sim = begun()
@@ -87,3 +84,18 @@ def test_surprises_are_what_a_plan_could_not_count_on() -> None:
     third = imagine(sim).task
     assert surprises(third, second) == []
     assert surprises(first, third) == ["cut was undone"]
+
+
+def test_needs_that_hold_no_longer_are_a_failure_and_a_busy_resource_is_not() -> None:
+    """What was undone under a subtask is named; a subtask that is locked though its needs hold only waits."""
+    sim = begun()
+    for action in (0, 2, 2):
+        sim.step([action])
+    before = Mark.of(imagine(sim).task)
+    assert before.status == ("done", "eligible")
+    case = Case(memory_of(sim, status=("eligible", "locked")), 0, Goal(1, (0,)))
+    outcome = EffectCritic().judge(case, before, None, 0)
+    assert outcome is not None
+    assert outcome.reason == "serve cannot start any more: cut was undone"
+    waiting = Case(memory_of(sim, status=("done", "locked")), 0, Goal(1, (0,)))
+    assert EffectCritic().judge(waiting, before, None, 0) is None
