@@ -785,6 +785,8 @@ def _sources(m: GridMemory, codes: frozenset[int], sites: Sequence[Bits]) -> Bit
 
 def _mates(m: GridMemory, goal: Goal) -> tuple[object, ...]:
     """Return where the crew of a joint goal stands, and where it looks; nothing for one body alone."""
+    if goal.kind == "give":  # who is the nearest depends on where all are
+        return tuple(m.places)
     if goal.crew is None or len(goal.crew) < 2:
         return ()
     return tuple((m.places[b], m.view.bodies[b].facing) for b in goal.crew)
