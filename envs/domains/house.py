@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,10 @@ def source(
     return procedural("house", draw, size, split, instances, ",".join(variant), scene=scene)
 
 
+LONG = 10**6
+"""Ticks between rooms that no way joins directly."""
+
+
 @dataclass(frozen=True)
 class Home:
     """One house and what lies in it, without regard to a preference that is given.
@@ -82,6 +87,16 @@ class Home:
     errands: tuple[Errand, ...]
     spare: tuple[tuple[Thing, str], ...]
     preference: Preference
+
+    @property
+    def across(self) -> int:
+        """Ticks between the two rooms that are farthest from each other."""
+        ticks = {(one, other): 0 if one == other else LONG for one in self.rooms for other in self.rooms}
+        for one, other, way in self.ways:
+            ticks[one, other] = ticks[other, one] = way
+        for by, one, other in product(self.rooms, repeat=3):
+            ticks[one, other] = min(ticks[one, other], ticks[one, by] + ticks[by, other])
+        return max(ticks.values())
 
     def misplaced(self, preference: Preference) -> list[str]:
         """Return the objects that do not lie where they belong under a vector, by name."""
@@ -109,6 +124,8 @@ def morning(
     plan.tasks["tidy house"] = {"all": tidying.lay(plan, rng, errands, vector)}
     task: dict[str, Any] = {
         "name": f"house {seed}",
+        # Time enough to cross the whole house for every single subtask, one after the other.
+        "horizon": sum(fields["duration"] + home.across for fields in plan.subtasks.values()),
         "agents": 1,
         "items": tidying.items_of(plan),
         "subtasks": plan.subtasks,

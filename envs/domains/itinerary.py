@@ -267,7 +267,7 @@ def _sights(
     rng: np.random.Generator, kinds: Mapping[str, Any], cities: Sequence[str], count: int
 ) -> tuple[Sight, ...]:
     """Draw what is to be seen, in all cities but the first about equally much."""
-    found = []
+    found: list[Sight] = []
     for k in range(count):
         city = 1 + k % (len(cities) - 1)
         taken = {sight.name for sight in found}
