@@ -722,5 +722,8 @@ def problem_of(structure: Structure, task: TaskView, view: GridView) -> Problem:
         done,
         stocks,
         common,
-        frozenset(k for k, item in enumerate(graph.items) if f"share {item.name}" in view.actions),
+        # Among more than two the nearest is seldom the one that waits, and plans with gifts go wrong.
+        frozenset(k for k, item in enumerate(graph.items) if f"share {item.name}" in view.actions)
+        if len(view.bodies) == 2
+        else frozenset(),
     )
