@@ -6,12 +6,13 @@ import inspect
 
 import pytest
 
-from stratagym.envs.domains import kitchen, rearrangement, warehouse
+from stratagym.envs.domains import kitchen, mining, playground, rearrangement, warehouse, wilderness
 from stratagym.envs.domains.domain import SIZES, SPLITS, Domain
 from stratagym.envs.domains.sources import PLACED
 from stratagym.envs.task.spec import load_task
 
-DOMAINS = (kitchen.DOMAIN, rearrangement.DOMAIN, warehouse.DOMAIN)
+MODULES = (kitchen, mining, playground, rearrangement, warehouse, wilderness)
+DOMAINS = tuple(module.DOMAIN for module in MODULES)
 WANTED = {"small": 8, "medium": 16, "large": 32}
 
 
