@@ -402,11 +402,12 @@ class TaskEnv(gym.Env[Obs, Any]):
             "time": out.ints[at_lanes.O_TIME],
             "elapsed": out.ints[at_lanes.O_ELAPSED],
             "refusal": reasons[0] if self._agents == 1 else reasons,
-            **({"events": events} if self.options.events else {}),
             "success": bool(flags[at_lanes.O_SUCCESS]),
             "dead_end": bool(flags[at_lanes.O_DEAD_END]) if knowledge != "none" else None,
             "tardiness": out.floats[at_lanes.O_TARDINESS] if told else 0.0,
         }
+        if self.options.events:
+            info["events"] = events
         if not self._boxed:
             info["action_mask"] = self._mask(out)
         return info
