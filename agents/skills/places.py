@@ -267,6 +267,10 @@ class _Search:
         """Return how to get into the hand what a rule asks for; None if it is there."""
         if rule.hand is None or self._body.hand in rule.hand:
             return None
+        allowed = self._memory.observation.mask[self._b, self._i]
+        if self._body.hand != NOTHING and not allowed:
+            # What it holds is for something else that comes first, for all that the task says.
+            return Prospect(False, "the hand is full, and it is not the time to empty it")
         if self._body.hand != NOTHING and NOTHING in rule.hand:
             return self._put_down()
         # What a subtask brings into the hand is not taken past it: the task would know nothing of it.
