@@ -33,9 +33,6 @@ NEVER = math.inf
 WALK = 3.0
 """Ticks of a walk, where choosing among alternatives needs a guess."""
 
-FAR_APART = 60
-"""Steps at most between one who gives and one who gets, where no way is known."""
-
 RESTARTS = 6
 """Choices among alternatives that are compared."""
 
@@ -76,7 +73,6 @@ class Problem:
         done: subtask -> the tick at which it is done, for those that are or are under way.
         stocks: by body what it owns; one for all, where stock is common.
         common: whether it is.
-        shared: items that a body can hand over to the one that is nearest to it.
     """
 
     structure: Structure
@@ -88,7 +84,6 @@ class Problem:
     done: Mapping[int, float]
     stocks: Sequence[Mapping[int, int]]
     common: bool
-    shared: frozenset[int] = frozenset()
 
     def purse(self, body: int) -> int:
         """Return which stock a body takes from."""
@@ -113,17 +108,16 @@ def play(problem: Problem, orders: Orders) -> Played | None:
     end = max(done.values(), default=0.0)
     left = sum(map(len, orders))
     while left:
-        chosen, start, given = -1, NEVER, NO_GIFT
+        chosen, start = -1, NEVER
         for a, order in enumerate(orders):
             if following[a] == len(order) or times[a] >= start:
                 continue
             i = order[following[a]]
             begin = max(times[a], _met(structure.conditions[i], done))
-            if begin >= start:
-                continue
-            gift = _gift(problem, stocks, times, a, i)
-            if gift is not None and (begin := max(begin, gift.tick)) < start:
-                chosen, start, given = a, begin, gift
+            purse = stocks[problem.purse(a)]
+            there = all(purse.get(k, 0) >= n for k, n in (*subtasks[i].consumes, *subtasks[i].requires))
+            if begin < start and there:
+                chosen, start = a, begin
         if chosen < 0:
             return None
         a, i = chosen, orders[chosen][following[chosen]]
@@ -133,13 +127,6 @@ def play(problem: Problem, orders: Orders) -> Played | None:
             return None
         # A body sets out when it may begin.
         tick = start + visit.ticks * problem.paces[a]
-        for giver, k, n in given.parts:
-            if len(orders) > 2:  # it goes to where the other is the nearest
-                start += min(travel.distance(places[giver], places[a]), FAR_APART) * problem.paces[giver]
-            start += n
-            tick, times[giver] = max(tick, start), max(times[giver], start)
-            stocks[giver][k] -= n
-            stocks[a][k] = stocks[a].get(k, 0) + n
         length = structure.expected[i]
         busy = length if subtask.attended is None else min(float(subtask.attended), length)
         purse = stocks[problem.purse(a)]
@@ -158,40 +145,6 @@ def play(problem: Problem, orders: Orders) -> Played | None:
         following[a] += 1
         left -= 1
     return Played(end, tuple(times), done, starts)
-
-
-class Gift(NamedTuple):
-    """What others hand to a body before it begins: who, which item and how many; and when that can be."""
-
-    tick: float
-    parts: tuple[tuple[int, int, int], ...]
-
-
-NO_GIFT = Gift(0.0, ())
-
-
-def _gift(
-    problem: Problem, stocks: Sequence[Mapping[int, int]], times: Sequence[float], a: int, i: int
-) -> Gift | None:
-    """Return what a body lacks for a subtask and others can give it; None if it must do without."""
-    subtask = problem.structure.graph.subtasks[i]
-    own = stocks[problem.purse(a)]
-    if any(own.get(k, 0) < n for k, n in subtask.requires):
-        return None
-    parts, tick = [], 0.0
-    for k, n in subtask.consumes:
-        lacking = n - own.get(k, 0)
-        if lacking <= 0:
-            continue
-        if k not in problem.shared:
-            return None
-        givers = [(times[g], g) for g, stock in enumerate(stocks) if g != a and stock.get(k, 0) >= lacking]
-        if not givers:
-            return None
-        free, giver = min(givers)
-        parts.append((giver, k, lacking))
-        tick = max(tick, free)
-    return Gift(tick, tuple(parts)) if parts else NO_GIFT
 
 
 def _unused(ground: Ground, kept: Mapping[int, float], tick: float) -> Ground:
@@ -722,8 +675,4 @@ def problem_of(structure: Structure, task: TaskView, view: GridView) -> Problem:
         done,
         stocks,
         common,
-        # Among more than two the nearest is seldom the one that waits, and plans with gifts go wrong.
-        frozenset(k for k, item in enumerate(graph.items) if f"share {item.name}" in view.actions)
-        if len(view.bodies) == 2
-        else frozenset(),
     )

@@ -75,10 +75,6 @@ class Travel:
         at = self._view.bodies[body].at
         return -1 if at is None else self.grid.at(at)
 
-    def distance(self, position: int, other: int) -> int:
-        """Return the steps from one position to another."""
-        return self._field(position).distance(other)
-
     def visit(self, subtask: int, position: int, last: int, ground: Ground) -> Visit | None:
         """Return the walk to the nearest site of a subtask, None if there is none to get to.
 

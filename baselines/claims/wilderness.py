@@ -18,7 +18,7 @@ from stratagym.agents.hierarchy import HierarchicalAgent
 from stratagym.agents.planners.errands import ErrandAgent
 from stratagym.baselines.claims.trials import Trial, mean_of, publish, ratio_of, trials
 
-LANDS = 30
+LANDS = 20
 TEAMS = (1, 2, 6)
 OPTIONS: Mapping[str, Any] = {"size": "large", "split": "test"}
 TRIALS = 3000
