@@ -95,6 +95,8 @@ def play(problem: Problem, orders: Orders) -> Played | None:
 
     Each body goes to the nearest site of its next subtask as soon as what that needs is done.
     """
+    if any(order and place < 0 for order, place in zip(orders, problem.places, strict=True)):
+        return None  # nobody knows where that body is, or it decides for itself
     structure, travel = problem.structure, problem.travel
     subtasks = structure.graph.subtasks
     done = dict(problem.done)
