@@ -511,15 +511,10 @@ class Mind:
                 ]
         return mask
 
-    def claimed(self) -> set[int]:
-        """Return the subtasks that some body is under way to, and no other should be."""
-        claimed = {
-            goal.subtask for o in self._options if o is not None for goal in o.goals if goal.kind == "do"
-        }
-        graph = self._seen.task.graph
-        if graph is not None and any(getattr(body, "stock", {}) for body in self._seen.world.bodies):
-            # Where each owns its things, several may want to make the same for themselves.
-            claimed = {i for i in claimed if not graph.subtasks[i].repeatable}
+    def claimed(self, but: int = -1) -> set[int]:
+        """Return the subtasks that some body (other than ``but``) is under way to."""
+        options = [option for b, option in enumerate(self._options) if option is not None and b != but]
+        claimed = {goal.subtask for option in options for goal in option.goals if goal.kind == "do"}
         return claimed | {self._held_for} if self._held is not None else claimed
 
     def _heard(self, b: int) -> set[int]:

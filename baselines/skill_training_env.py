@@ -36,6 +36,9 @@ PLAYED_MOST = 12
 SCANNED = 64
 """Tasks of a family whose maps are looked at for the size of ``goal_cells``."""
 
+PLAYS_MOST = 500
+"""Episodes that may be played on the way to one goal."""
+
 SLACK = 20
 """Ticks that a learner has beyond four times what the scripted skill would take."""
 
@@ -117,6 +120,9 @@ class SkillTrainingEnv(gym.Env[Obs, Any]):
 
         With a seed play begins anew; without one it goes on where the last episode ended, as
         long as it lasts.
+
+        Raises:
+            RuntimeError: if there is never a goal that a skill could begin.
         """
         super().reset(seed=seed)
         if seed is not None or not self._begun:
@@ -129,9 +135,13 @@ class SkillTrainingEnv(gym.Env[Obs, Any]):
                 self._anew(options)
         agent_mind(self.agent).hold(None)
         draws = np.random.default_rng([self._seed % 2**63, self._episode])
-        while not self._lead(draws):
+        for _ in range(PLAYS_MOST):
+            if self._lead(draws):
+                break
             self._episode += 1
             self._anew(options)
+        else:
+            raise RuntimeError(f"in {PLAYS_MOST} episodes of play no goal could be drawn: no skill can begin")
         self._begun = True
         return self._shown(), self._info()
 
@@ -289,10 +299,11 @@ class SkillTrainingEnv(gym.Env[Obs, Any]):
         """Draw a body that is ready and a subtask that it could begin; return whether there is one."""
         mind, seen = agent_mind(self.agent), self._seen
         skill = self.agent.skill_of(seen.world.kind)
-        open_pairs, claimed = [], mind.claimed()
+        open_pairs = []
         for b, body in enumerate(seen.world.bodies):
             if not body.ready or body.down or not seen.task.agents[b].idle:
                 continue
+            claimed = mind.claimed(but=b)
             for i in np.flatnonzero(seen.mask[b, :-1]).tolist():
                 if i in claimed or not self._alone(i):
                     continue
