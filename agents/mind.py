@@ -512,9 +512,13 @@ class Mind:
         return mask
 
     def claimed(self, but: int = -1) -> set[int]:
-        """Return the subtasks that some body (other than ``but``) is under way to."""
+        """Return the subtasks that some body (other than ``but``) is under way to, and no other should be."""
         options = [option for b, option in enumerate(self._options) if option is not None and b != but]
         claimed = {goal.subtask for option in options for goal in option.goals if goal.kind == "do"}
+        graph = self._seen.task.graph
+        if graph is not None and any(getattr(body, "stock", {}) for body in self._seen.world.bodies):
+            # Where each owns its things, several may want to make the same for themselves.
+            claimed = {i for i in claimed if not graph.subtasks[i].repeatable}
         return claimed | {self._held_for} if self._held is not None else claimed
 
     def _heard(self, b: int) -> set[int]:
