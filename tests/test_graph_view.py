@@ -23,6 +23,7 @@ from stratagym.envs.task.spec import TaskError, load_task
 from stratagym.envs.views.graph import GraphView
 from stratagym.envs.views.graph_facts import COLUMNS, KEEPABLE, MOVING, facts_of
 from stratagym.envs.views.graph_parts import EDGE_KINDS, EDGE_NUMBERS, NODE_KINDS, NUMBERS
+from stratagym.envs.worlds.scene import load_scene
 
 KNOWLEDGE = ("full", "structure", "none")
 
@@ -394,7 +395,9 @@ def test_no_column_is_constant_over_a_family(domain: str, knowledge: Any) -> Non
     source = find_domains()[domain].source(size="small")
     tasks = [{"horizon": 300, **source.mapping(k)} for k in range(20)]
     graphs = [load_task(task).graph for task in tasks]
-    model = Model(f"small {domain}", len(tasks), lambda k: tasks[k])
+    place = source.scene
+    scene = None if place is None else (lambda k: load_scene(place(k), load_task(tasks[k])))
+    model = Model(f"small {domain}", len(tasks), lambda k: tasks[k], scene=scene)
     view = GraphView.of(model, knowledge)
     fixed = [view.fixed(graph).arrays for graph in graphs]
     nodes = np.concatenate([f["nodes"][f["node_mask"] == 1] for f in fixed])

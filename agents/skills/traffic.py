@@ -91,7 +91,9 @@ class _Round:
                 return self._go(b, d, bit)
             if other in self._open:
                 continue
-            if other in self._chosen:  # it leaves, else its cell were taken
+            if other in self._chosen:
+                if self._chosen[other] == STAY:  # it leaves later
+                    continue
                 return self._go(b, d, bit) if other < b else self._wait(b, leaving=True)
             self._taken |= bit
             if self._decide(other, b):

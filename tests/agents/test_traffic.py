@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stratagym.agents.memories.ways import Approach, Grid, bits_of
@@ -27,6 +27,9 @@ def served(positions: list[int], chosen: dict[int, int], deltas: tuple[int, ...]
 
 @settings(deadline=None, max_examples=200)
 @given(places=st.permutations(range(20)), goals=st.permutations(range(20)), count=st.integers(2, 6))
+@example(
+    places=[0, 1, 2, 15, *range(4, 15), 3, *range(16, 20)], goals=[0, 1, 5, 3, 4, 2, *range(6, 20)], count=4
+)
 def test_bodies_in_an_open_room_all_reach_their_goals(
     places: list[int], goals: list[int], count: int
 ) -> None:
