@@ -18,6 +18,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from stratagym.baselines import cli_learning, cli_watching
+from stratagym.baselines.progress import ProgressBar
 from stratagym.baselines.suites import InputError
 
 BAD_INPUT = 2
@@ -186,43 +187,6 @@ def _one_of(option: str, value: str | None, choices: Sequence[str]) -> None:
     """
     if value is not None and value not in choices:
         raise InputError(f"{option}: {value!r} is not one of {', '.join(choices)}")
-
-
-class ProgressBar:
-    """A bar on standard error that counts episodes; an ``evaluate.Progress``."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._task = self._bar.add_task("episodes", total=None)
-
-    def __call__(self, done: int, total: int, row: dict[str, Any] | None) -> None:
-        """Show that ``done`` of ``total`` episodes are played."""
-        self.show(done, total, f"{row['env']} {row['agent']}" if row else "episodes")
-
-    def show(self, done: int, total: int, words: str) -> None:
-        """Show how much is done, and of what."""
-        self._bar.update(self._task, completed=done, total=total, description=words)
-
-    def __enter__(self) -> ProgressBar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, kind: object, *problem: object) -> None:
-        # A bar that is left standing would be a second line beside that of the error. Where
-        # nothing can be erased, the last bar is printed on stopping, so it is kept quiet there.
-        if kind is not None:
-            self._bar.live.transient = True
-            self._bar.console.quiet = not self._bar.console.is_interactive
-        self._bar.stop()
 
 
 @app.command()

@@ -5,55 +5,13 @@ Owns their options and what they print; ``cli`` owns the program and the exit co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from stratagym.baselines.progress import ProgressBar, TrainingBar
 from stratagym.baselines.suites import InputError
-
-
-class TrainingBar:
-    """A bar on standard error that counts steps and shows the present success rate."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._task = self._bar.add_task("starting", total=None)
-
-    def __call__(self, done: int, total: int, row: Mapping[str, Any]) -> None:
-        """Show how far the run is and how often it succeeds."""
-        words = [
-            f"{name} {row[key]:.0%}"
-            for name, key in (("training", "training"), ("validation", "success"))
-            if row.get(key) is not None
-        ]
-        self._bar.update(
-            self._task, completed=min(done, total), total=total, description=", ".join(words) or "training"
-        )
-
-    def __enter__(self) -> TrainingBar:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # A bar that is left standing would be a second line beside that of the error.
-        if kind is not None:
-            self._bar.live.transient = True
-            self._bar.console.quiet = not self._bar.console.is_interactive
-        self._bar.stop()
 
 
 def train(
@@ -90,10 +48,11 @@ def train(
     asked |= {name: value for name, value in given.items() if value is not None}
     folder = out or course.default_folder(method, spec.label, seed)
     course.path_on()
-    with TrainingBar() as bar:
+    with ProgressBar("starting") as bar:
         last = course.train(
             method, spec, folder, seed=seed, device=device, changes=asked, held_out=held_out, start=start,
-            resume=resume, test_episodes=test_episodes, against=tuple(against or ("random",)), progress=bar,
+            resume=resume, test_episodes=test_episodes, against=tuple(against or ("random",)),
+            progress=TrainingBar(bar),
         )  # fmt: skip
     cli.say(
         f"{folder}: {last.get('success', float('nan')):.0%} of the validation episodes succeed"
@@ -162,7 +121,7 @@ def suite_run(
         check_method(method)
     chosen = replace(chosen, methods=tuple(methods or chosen.methods), seeds=seeds or chosen.seeds)
     folder = out or Path("results") / "suites" / name
-    with cli.ProgressBar() as bar:
+    with ProgressBar() as bar:
         study.run_study(
             chosen, folder, jobs=jobs, resume=resume,
             progress=lambda done, total, last: bar.show(done, total, last or "runs"),

@@ -61,7 +61,52 @@ class Dictated:
         return actions
 
 
-class SkillEnv(gym.Env[Obs, Any]):
+class Around(gym.Env[Obs, Any]):
+    """An environment around another of this package: what it shows and knows is the one inside's.
+
+    Attributes:
+        env: the environment inside, perhaps wrapped.
+        inner: the same without its wrappers.
+    """
+
+    env: gym.Env[Any, Any]
+    inner: Any
+
+    def render(self) -> Any:
+        """Draw the environment inside."""
+        return self.env.render()
+
+    def close(self) -> None:
+        """Close the environment inside."""
+        self.env.close()
+
+    @property
+    def model(self) -> Any:
+        """The tasks, as in the environment inside."""
+        return self.inner.model
+
+    @property
+    def options(self) -> Any:
+        """What the environment inside was made with."""
+        return self.inner.options
+
+    @property
+    def view(self) -> Any:
+        """The flat view of the environment inside."""
+        return self.inner.view
+
+    @property
+    def graph_view(self) -> Any:
+        """What writes the graph view, None where another view is shown."""
+        return self.inner.graph_view
+
+    @property
+    def task(self) -> Any:
+        """The task of the present episode."""
+        return self.inner.task
+
+
+class SkillEnv(Around):
     """Any environment of the package as its SMDP: an action is a skill.
 
     One agent acts by ``Discrete(n + 1)``, several by ``MultiDiscrete``: bring subtask ``i`` about, or wait
@@ -149,40 +194,7 @@ class SkillEnv(gym.Env[Obs, Any]):
         obs, terminated, truncated, info = self._on(self.inner.shown(), self._told)
         return obs, float(self._account.end().returns[0]), terminated, truncated, info
 
-    def render(self) -> Any:
-        """Draw the environment inside."""
-        return self.env.render()
-
-    def close(self) -> None:
-        """Close the environment inside."""
-        self.env.close()
-
     # -------------------------------------------------------------- for users
-
-    @property
-    def model(self) -> Any:
-        """The tasks, as in the environment inside."""
-        return self.inner.model
-
-    @property
-    def options(self) -> Any:
-        """What the environment inside was made with."""
-        return self.inner.options
-
-    @property
-    def view(self) -> Any:
-        """The flat view of the environment inside."""
-        return self.inner.view
-
-    @property
-    def graph_view(self) -> Any:
-        """What writes the graph view, None where another view is shown."""
-        return self.inner.graph_view
-
-    @property
-    def task(self) -> Any:
-        """The task of the present episode."""
-        return self.inner.task
 
     @property
     def action_names(self) -> tuple[str, ...]:

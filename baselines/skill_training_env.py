@@ -23,7 +23,7 @@ from stratagym.agents.hierarchy import HierarchicalAgent
 from stratagym.agents.planners.dispatch import RandomAgent
 from stratagym.baselines.lane_batch import LaneBatch
 from stratagym.baselines.rollout import for_space
-from stratagym.baselines.skill_env import STATE_VERSION, alike, inner_of, made, skill_of
+from stratagym.baselines.skill_env import STATE_VERSION, Around, alike, inner_of, made, skill_of
 from stratagym.envs.rng import mix
 from stratagym.envs.task.view import Observation
 from stratagym.envs.worlds.view import GridView
@@ -43,7 +43,7 @@ SLACK = 20
 """Ticks that a learner has beyond four times what the scripted skill would take."""
 
 
-class SkillTrainingEnv(gym.Env[Obs, Any]):
+class SkillTrainingEnv(Around):
     """One body, one goal: start a subtask by the body's own actions.
 
     An episode begins somewhere in the middle of play: random goals were pursued by scripted skills for
@@ -168,40 +168,7 @@ class SkillTrainingEnv(gym.Env[Obs, Any]):
             reward += self._shaping * (self._gamma**elapsed * self._potential - before)
         return self._shown(), reward, terminated, truncated, self._info()
 
-    def render(self) -> Any:
-        """Draw the environment inside."""
-        return self.env.render()
-
-    def close(self) -> None:
-        """Close the environment inside."""
-        self.env.close()
-
     # -------------------------------------------------------------- for users
-
-    @property
-    def model(self) -> Any:
-        """The tasks, as in the environment inside."""
-        return self.inner.model
-
-    @property
-    def options(self) -> Any:
-        """What the environment inside was made with."""
-        return self.inner.options
-
-    @property
-    def view(self) -> Any:
-        """The flat view of the environment inside."""
-        return self.inner.view
-
-    @property
-    def graph_view(self) -> Any:
-        """What writes the graph view, None where another view is shown."""
-        return self.inner.graph_view
-
-    @property
-    def task(self) -> Any:
-        """The task that is played."""
-        return self.inner.task
 
     @property
     def action_names(self) -> tuple[str, ...]:

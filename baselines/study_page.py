@@ -6,7 +6,6 @@ drawing in ``plots``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -109,8 +108,3 @@ def _figure(value: dict[str, Any]) -> str:
         return "–"
     ends = "" if value["low"] is None else f" [{value['low']:.2f}, {value['high']:.2f}]"
     return f"{value['mean']:.2f}{ends}"
-
-
-def as_json(summary: dict[str, Any]) -> str:
-    """Return a summary as text."""
-    return json.dumps(summary, indent=1, ensure_ascii=False)

@@ -18,7 +18,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,6 @@ class Run:
     device: str = "cpu"
     held_out: EnvironmentSpec | None = None
     start: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def written(self) -> dict[str, Any]:
         """Return the run as ``run.json`` holds it."""
@@ -320,6 +319,8 @@ def start_from(path: str, model: Any) -> None:
 
 def cut_rows(path: Path, step: int) -> None:
     """Drop the rows that were measured after a step: they will be measured again."""
+    from stratagym.baselines.report import write_text
+
     if not path.is_file():
         return
     kept = []
@@ -330,9 +331,15 @@ def cut_rows(path: Path, step: int) -> None:
             break  # what a kill leaves of a last line
         if row.get("step", 0) <= step:
             kept.append(line)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    os.replace(part, path)
+    write_text(path, "".join(f"{line}\n" for line in kept))
+
+
+def append_row(folder: Path, row: Mapping[str, Any]) -> None:
+    """Append one measurement to a run's rows; it is on the disk when this returns."""
+    with open(folder / ROWS, "a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def validate(policy: Any, batch: Any, *, masked: bool, recurrent: bool = False) -> dict[str, float]:

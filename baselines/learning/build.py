@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from stratagym.baselines.learning.networks import FlatExtractor, GraphPolicy, PlanesExtractor
 from stratagym.baselines.learning.rollouts import MaskableTickBuffer, TickBuffer
-from stratagym.baselines.learning.vec_env import LanesVecEnv
+from stratagym.baselines.learning.vec_env import LanesVecEnv, adapter_of
 from stratagym.baselines.methods import Cloning, Dqn, OnPolicy, Recurrent, Settings
 from stratagym.baselines.suites import TASK_ID, EnvironmentSpec, InputError
 
@@ -109,7 +109,7 @@ def make_model(
     masked = is_masked(method, venv.action_space)
     if settings.discount == "ticks":
         buffer["rollout_buffer_class"] = MaskableTickBuffer if masked else TickBuffer
-        buffer["rollout_buffer_kwargs"] = {"source": _adapter(venv)}
+        buffer["rollout_buffer_kwargs"] = {"source": adapter_of(venv)}
     if masked:
         from sb3_contrib import MaskablePPO
 
@@ -159,15 +159,9 @@ def _extractor(settings: Settings) -> dict[str, Any]:
     return {"features_extractor_class": PlanesExtractor if settings.view == "planes" else FlatExtractor}
 
 
-def _adapter(venv: Any) -> LanesVecEnv:
-    while not isinstance(venv, LanesVecEnv):
-        venv = venv.venv
-    return venv
-
-
 def first_agent(venv: VecEnv) -> int | None:
     """Return the place of the first agent's node in the graph view of lanes, None if there is none."""
-    return first_agent_of(_adapter(venv).envs)
+    return first_agent_of(adapter_of(venv).envs)
 
 
 def first_agent_of(batch: Any) -> int | None:

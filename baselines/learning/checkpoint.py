@@ -24,7 +24,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecNormalize
 
-from stratagym.baselines.learning.vec_env import LanesVecEnv
+from stratagym.baselines.learning.vec_env import adapter_of
+from stratagym.baselines.report import write_text
 from stratagym.baselines.suites import InputError, one_line
 
 VERSION = 1
@@ -56,9 +57,7 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a file of JSON whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -117,7 +116,7 @@ def _fill(folder: Path, about: Mapping[str, Any], model: BaseAlgorithm, more: Ma
     save_agent(folder, about, model.policy)
     venv = model.env
     assert venv is not None
-    lanes = bare(venv)
+    lanes = adapter_of(venv)
     arrays: dict[str, Any] = {}
     numbers: dict[str, Any] = {
         "version": VERSION,
@@ -191,7 +190,7 @@ def load_run(folder: Path, model: BaseAlgorithm) -> dict[str, Any]:
 def _restore(model: BaseAlgorithm, numbers: Any, arrays: Any, policy: Any, tensors: Any) -> None:
     venv = model.env
     assert venv is not None
-    lanes = bare(venv)
+    lanes = adapter_of(venv)
     model.policy.load_state_dict(policy)
     for name, optimizer in _optimizers_of(model).items():
         optimizer.load_state_dict(tensors[name])
@@ -233,13 +232,6 @@ def _restore(model: BaseAlgorithm, numbers: Any, arrays: Any, policy: Any, tenso
     kind, *rest = numbers["numpy"]
     np.random.set_state((kind, arrays["numpy"], *rest))  # noqa: NPY002
     torch.set_rng_state(tensors["torch"])
-
-
-def bare(venv: Any) -> LanesVecEnv:
-    """Return our adapter under whatever wraps it."""
-    while not isinstance(venv, LanesVecEnv):
-        venv = venv.venv
-    return venv
 
 
 def _optimizers_of(model: BaseAlgorithm) -> dict[str, Any]:

@@ -6,7 +6,6 @@ validation. The policy is that of ``maskable_ppo``, which may go on from it.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -74,7 +73,7 @@ def clone(folder: Path, run: train.Run, progress: Progress | None) -> dict[str, 
             if (last["success"], last["return"]) > best:
                 best = (last["success"], last["return"])
                 _keep(folder / "best", about, policy, epoch + 1)
-            _row(folder, {"kind": "validation", **last})
+            train.append_row(folder, {"kind": "validation", **last})
             state = {"policy": policy.state_dict(), "optimizer": optimizer.state_dict()}
             numbers = torch.tensor([epoch + 1, *best], dtype=torch.float64)
             checkpoint.write_folder(
@@ -156,8 +155,3 @@ def _epoch(policy: Any, optimizer: Any, demos: Demonstrations, size: int, seed: 
             agreed += int((mode == actions).reshape(len(chosen), -1).all(dim=1).sum())
     policy.set_training_mode(False)
     return sum(losses) / len(demos), agreed / len(demos)
-
-
-def _row(folder: Path, row: Mapping[str, Any]) -> None:
-    with open(folder / train.ROWS, "a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")

@@ -7,8 +7,6 @@ run is small and whole.
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -122,7 +120,7 @@ class Course(BaseCallback):
             masked=bool(self.about["masked"]), recurrent=self.run.method == "recurrent_ppo",
         )  # fmt: skip
         self.last = {"step": steps, **found}
-        self._row({"kind": "validation", **self.last})
+        train.append_row(self.folder, {"kind": "validation", **self.last})
         for name, value in found.items():
             self.model.logger.record(f"validation/{name}", value)
         self.model.logger.dump(steps)
@@ -139,13 +137,6 @@ class Course(BaseCallback):
         """Write the present agent; learned skills that it was trained over go with it."""
         checkpoint.save_agent(folder, {**self.about, "step": steps}, self.model.policy)
         skills.keep(folder, self.about)
-
-    def _row(self, row: Mapping[str, Any]) -> None:
-        """Append one measurement; it is on the disk when this returns."""
-        with open(self.folder / train.ROWS, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
 
     def _save(self, steps: int) -> None:
         more = {

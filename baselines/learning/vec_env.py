@@ -144,6 +144,13 @@ class LanesVecEnv(VecEnv):
         return [wrapper_class.__name__ == "Monitor"] * len(self._chosen(indices))
 
 
+def adapter_of(venv: Any) -> LanesVecEnv:
+    """Return our adapter under whatever wraps it."""
+    while not isinstance(venv, LanesVecEnv):
+        venv = venv.venv
+    return venv
+
+
 def _lane(observations: Any, i: int) -> Any:
     """Return one lane of a batch of observations."""
     if isinstance(observations, dict):

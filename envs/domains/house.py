@@ -18,8 +18,8 @@ import numpy as np
 from stratagym.envs.domains import tidying
 from stratagym.envs.domains.domain import Domain, Size, Split, TaskSource
 from stratagym.envs.domains.draft import between, generator, pick
-from stratagym.envs.domains.sources import data_beside, one_of, procedural
-from stratagym.envs.domains.tidying import MIXED, TASK_TYPES, Errand, Preference, Thing
+from stratagym.envs.domains.sources import data_beside
+from stratagym.envs.domains.tidying import MIXED, Errand, Preference, Thing
 from stratagym.envs.domains.workplan import Rule, WorkPlan
 
 
@@ -46,20 +46,7 @@ def source(
         ValueError: if an option has a wrong value; a preference that cannot be is refused by
             the name of the kind and the receptacle.
     """
-    one_of("task_type", task_type, (MIXED, *TASK_TYPES))
-    one_of("disturbances", disturbances, (True, False))
-    wanted = tidying.check_preference({} if preference is None else preference)
-    variant = [task_type.replace(" ", "-")] * (task_type != MIXED)
-    variant += [f"{kind.replace(' ', '-')}={place}" for kind, place in sorted(wanted.items())]
-    variant += ["disturbed"] * disturbances
-
-    def draw(seed: int, size: Size) -> dict[str, Any]:
-        return morning(seed, size, task_type, wanted, disturbances)[0]
-
-    def scene(seed: int, size: Size) -> dict[str, Any]:
-        return morning(seed, size, task_type, wanted, disturbances)[1]
-
-    return procedural("house", draw, size, split, instances, ",".join(variant), scene=scene)
+    return tidying.source("house", morning, size, split, instances, task_type, preference, disturbances)
 
 
 LONG = 10**6

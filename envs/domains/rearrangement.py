@@ -22,8 +22,8 @@ from stratagym.envs.domains import tidying
 from stratagym.envs.domains.domain import Domain, Size, Split, TaskSource
 from stratagym.envs.domains.draft import generator, pick
 from stratagym.envs.domains.maps import FLOOR, WALL, Cell, Map, beside, furnished, in_one_piece, within_reach
-from stratagym.envs.domains.sources import data_beside, one_of, procedural
-from stratagym.envs.domains.tidying import MIXED, TASK_TYPES, Errand, Preference, Thing
+from stratagym.envs.domains.sources import data_beside
+from stratagym.envs.domains.tidying import MIXED, Errand, Preference, Thing
 from stratagym.envs.domains.workplan import WorkPlan
 
 DOOR = "door"
@@ -55,21 +55,10 @@ def source(
         ValueError: if an option has a wrong value; a preference that cannot be is refused by
             the name of the kind and the receptacle.
     """
-    one_of("task_type", task_type, (MIXED, *TASK_TYPES))
-    one_of("disturbances", disturbances, (True, False))
-    wanted = tidying.check_preference({} if preference is None else preference)
-    variant = [task_type.replace(" ", "-")] * (task_type != MIXED)
-    variant += [f"{kind.replace(' ', '-')}={place}" for kind, place in sorted(wanted.items())]
-    variant += ["disturbed"] * disturbances
-
-    def draw(seed: int, size: Size) -> dict[str, Any]:
-        return morning(seed, size, task_type, wanted, disturbances)[0]
-
-    def scene(seed: int, size: Size) -> dict[str, Any]:
-        return morning(seed, size, task_type, wanted, disturbances)[1]
-
-    found = procedural("rearrangement", draw, size, split, instances, ",".join(variant), scene=scene)
-    for index in range(found.count if wanted else 0):
+    found = tidying.source(
+        "rearrangement", morning, size, split, instances, task_type, preference, disturbances
+    )
+    for index in range(found.count if preference else 0):
         found.mapping(index)  # a surface may be too small for all that is to go there
     return found
 

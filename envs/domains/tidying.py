@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stratagym.envs.domains.domain import Size, Split, TaskSource
 from stratagym.envs.domains.draft import between, pick
-from stratagym.envs.domains.sources import data_beside, one_of
+from stratagym.envs.domains.sources import data_beside, one_of, procedural
 from stratagym.envs.domains.workplan import WorkPlan
 
 TASK_TYPES = ("pick and place", "look at in light", "clean", "heat", "cool", "stack", "two objects")
@@ -91,6 +92,47 @@ def check_preference(preference: Any) -> dict[str, str]:
         if receptacle not in fits:
             raise ValueError(f"preference: {kind} cannot go to the {receptacle}; it fits {', '.join(fits)}")
     return dict(preference)
+
+
+def source(
+    name: str,
+    morning: Callable[[int, Size, str, Mapping[str, str], bool], tuple[dict[str, Any], dict[str, Any]]],
+    size: Size,
+    split: Split,
+    instances: int | None,
+    task_type: str,
+    preference: Preference | None,
+    disturbances: bool,
+) -> TaskSource:
+    """Return a family of houses to be tidied.
+
+    Args:
+        name: the domain's name in small letters.
+        morning: (seed, size, task type, preference, disturbances) -> task and scene.
+        size: of the family.
+        split: of the family.
+        instances: how many houses.
+        task_type: one of ``TASK_TYPES``, or ``MIXED``.
+        preference: kind of object -> receptacle; None leaves all to the seed.
+        disturbances: whether there are any.
+
+    Raises:
+        ValueError: if an option has a wrong value.
+    """
+    one_of("task_type", task_type, (MIXED, *TASK_TYPES))
+    one_of("disturbances", disturbances, (True, False))
+    wanted = check_preference({} if preference is None else preference)
+    variant = [task_type.replace(" ", "-")] * (task_type != MIXED)
+    variant += [f"{kind.replace(' ', '-')}={place}" for kind, place in sorted(wanted.items())]
+    variant += ["disturbed"] * disturbances
+
+    def draw(seed: int, size: Size) -> dict[str, Any]:
+        return morning(seed, size, task_type, wanted, disturbances)[0]
+
+    def scene(seed: int, size: Size) -> dict[str, Any]:
+        return morning(seed, size, task_type, wanted, disturbances)[1]
+
+    return procedural(name, draw, size, split, instances, ",".join(variant), scene=scene)
 
 
 def draw_preference(rng: np.random.Generator) -> dict[str, str]:
