@@ -57,6 +57,7 @@ def run(*, quick: bool = False) -> list[bench.Row]:
     from stable_baselines3.common.vec_env import DummyVecEnv
 
     from stratagym.baselines.learning import build
+    from stratagym.baselines.learning.choices import ChoosingPolicy
     from stratagym.baselines.learning.networks import FlatExtractor
     from stratagym.baselines.suites import EnvironmentSpec
 
@@ -72,7 +73,7 @@ def run(*, quick: bool = False) -> list[bench.Row]:
     timers = {"CartPole-v1": _Timed(cart), "32 subtasks": _Timed(lanes)}
     first = PPO("MlpPolicy", cart, policy_kwargs=policy, **common)
     second = MaskablePPO(
-        "MultiInputPolicy",
+        ChoosingPolicy,
         lanes,
         policy_kwargs={**policy, "features_extractor_class": FlatExtractor},
         **common,

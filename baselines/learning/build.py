@@ -14,6 +14,7 @@ from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
+from stratagym.baselines.learning.choices import ChoosingPolicy
 from stratagym.baselines.learning.networks import FlatExtractor, GraphPolicy, PlanesExtractor
 from stratagym.baselines.learning.rollouts import MaskableTickBuffer, TickBuffer
 from stratagym.baselines.learning.vec_env import LanesVecEnv, adapter_of
@@ -113,7 +114,7 @@ def make_model(
     if masked:
         from sb3_contrib import MaskablePPO
 
-        kind: Any = "MultiInputPolicy"
+        kind: Any = ChoosingPolicy
         if settings.view == "graph":
             kind, policy = GraphPolicy, {"first_agent": first_agent(venv)}
         return MaskablePPO(kind, venv, policy_kwargs=policy, **common, **buffer)

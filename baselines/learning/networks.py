@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from gymnasium import spaces
-from sb3_contrib.common.maskable.policies import MaskableMultiInputActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
+from stratagym.baselines.learning.choices import ChoosingPolicy
 from stratagym.envs.views.graph_parts import EDGE_KINDS, NODE_KINDS
 
 WIDTH = 64
@@ -193,7 +193,7 @@ class _Value(nn.Module):
         return value
 
 
-class GraphPolicy(MaskableMultiInputActorCriticPolicy):
+class GraphPolicy(ChoosingPolicy):
     """Actor and critic over ``GraphExtractor``; the parameters fit tasks of any size.
 
     Args:

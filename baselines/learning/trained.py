@@ -337,11 +337,11 @@ def make_policy(about: Mapping[str, Any], weights: Any, shown: Any = None, mask:
     Raises:
         InputError: if the weights do not fit.
     """
-    from sb3_contrib.common.maskable.policies import MaskableMultiInputActorCriticPolicy
     from sb3_contrib.common.recurrent.policies import RecurrentMultiInputActorCriticPolicy
     from stable_baselines3.common.policies import MultiInputActorCriticPolicy
     from stable_baselines3.dqn.policies import MultiInputPolicy as QPolicy
 
+    from stratagym.baselines.learning.choices import ChoosingPolicy
     from stratagym.baselines.learning.networks import FlatExtractor, GraphPolicy, PlanesExtractor
 
     observations: Any = space_of(about["observations"])
@@ -379,7 +379,7 @@ def make_policy(about: Mapping[str, Any], weights: Any, shown: Any = None, mask:
             observations, actions, still, lstm_hidden_size=about["lstm"], **both, **looks
         )
     elif about["masked"]:
-        policy = MaskableMultiInputActorCriticPolicy(observations, actions, still, **both, **looks)
+        policy = ChoosingPolicy(observations, actions, still, **both, **looks)
     else:
         policy = MultiInputActorCriticPolicy(observations, actions, still, **both, **looks)
     try:
