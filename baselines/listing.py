@@ -183,7 +183,17 @@ def print_catalogue(console: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Print the catalogue to a rich console."""
     from rich.table import Column, Table
 
-    heads = ("environment", "size", "ranked", "random", "reached", "best rule", "needs", "reached")
+    heads = (
+        "environment",
+        "size",
+        "ranked",
+        "random",
+        "reached",
+        "best rule",
+        "needs",
+        "reached",
+        "reference",
+    )
     table = Table(*(Column(head, no_wrap=True) for head in heads), "tags")
     for row in rows:
         table.add_row(
@@ -193,6 +203,7 @@ def print_catalogue(console: Any, rows: Sequence[dict[str, Any]]) -> None:
             *_half(row["random"]),
             row["rule"]["agent"] if row["rule"] else "–",
             *_half(row["rule"]),
+            ", ".join(row["reference"] or ("–",)),
             ", ".join(row["tags"]),
         )
     console.print(table)

@@ -240,7 +240,7 @@ class Session:
     def _verdict(self, episode: Episode) -> str:
         """Return the result in words, beside the reference."""
         graph, reference = self.base.task.graph, self._reference()
-        best = reference.value if reference.value is not None else reference.bound
+        best = reference.figure
         known = (
             f"the reference ({reference.kind}) is {best:g}"
             if math.isfinite(best)
@@ -260,7 +260,7 @@ class Session:
     def _to_beat(self) -> str:
         """Return what there is to be measured against."""
         reference = self._reference()
-        best = reference.value if reference.value is not None else reference.bound
+        best = reference.figure
         if not math.isfinite(best):
             return ""
         unit = {"makespan": " ticks", "tardiness": " late", "reward": " earned"}[reference.objective]

@@ -205,7 +205,8 @@ def reference_for(label: str, base: Any, reward: str, seed: int) -> Reference:
     """Return what an episode is measured against.
 
     It is the environment's, but where the task has draws the one of this seed
-    (``hindsight``), and where tardiness is paid that of the least tardiness.
+    (``hindsight``), and where tardiness is paid that of the least tardiness. The solver knows
+    no ways: in a world what it proves is a bound, and hindsight no better than what was played there.
 
     Args:
         label: of the environment, for the error.
@@ -224,9 +225,11 @@ def reference_for(label: str, base: Any, reward: str, seed: int) -> Reference:
             found = optimum(graph, "tardiness", seed=seed if graph.random else None)
         except ValueError as error:
             raise InputError(f"{label}: {one_line(error)}") from error
+        if base.scene is not None:
+            return Reference("tardiness", None, found.bound, "bound")
         return Reference("tardiness", found.value, found.bound, found.kind)
     known: Reference = base.reference
-    return reference_of(graph, seed=seed) if graph.random else known
+    return reference_of(graph, seed=seed) if graph.random and base.scene is None else known
 
 
 def header_of(settings: Settings, spec: EnvironmentSpec, agent: str, k: int, seed: int) -> dict[str, Any]:

@@ -30,7 +30,7 @@ Figures = dict[str, Any]
 
 
 def ratio_to_reference(rows: Sequence[Row]) -> float | None:
-    """Return how many times the reference is needed, at least 1 for the reference itself.
+    """Return how many times the reference is needed; below 1 where a best known value is beaten.
 
     For a makespan the mean of makespan / reference over the episodes that reached the
     goal; for rewards the mean reference over the mean reward. None where that is not

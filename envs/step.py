@@ -208,12 +208,9 @@ class Model:
 
     def _horizon(self, index: int, graph: TaskGraph) -> int:
         reference, scene = self._reference(index, graph), self.scene(index)
-        certified = self.certificate is not None and index < len(self.certificate.references)
         if reference.objective == "makespan" and math.isfinite(reference.figure):
-            if scene is None:
+            if scene is None or reference.value is not None:
                 return max(1, 2 * round(reference.figure))
-            if certified and reference.value is not None:
-                return max(1, 2 * round(reference.value))
             return 2 * (round(reference.figure) + len(graph.subtasks) * scene.span)
         return NO_REFERENCE_HORIZON if scene is None else 2 * (len(graph.subtasks) + 1) * (scene.span + 1)
 

@@ -1,7 +1,8 @@
 """The reference of a task: what an agent's result is measured against, and its kind.
 
-Owns the record and how it is worked out when no certificate is shipped. The exact
-solver is ``optimum``, bounds without it are ``bounds``; both are imported late.
+Owns the record, which of its numbers is the yardstick, and how it is worked out when no
+certificate is shipped. The exact solver is ``optimum``, bounds without it are ``bounds``;
+both are imported late.
 """
 
 from __future__ import annotations
@@ -41,8 +42,12 @@ class Reference:
 
     @property
     def figure(self) -> float:
-        """The number to measure against: the proved value, else the bound."""
-        return self.value if self.kind in ("proved", "hindsight") and self.value is not None else self.bound
+        """The yardstick: the best value known to be reached, else the bound.
+
+        A value that is only best known can be beaten, and then a ratio to it lies on the other side
+        of 1. A bound can not, but where bodies must walk it may be far from what anyone can reach.
+        """
+        return self.bound if self.value is None else self.value
 
 
 def bound_of(graph: TaskGraph) -> Reference:
