@@ -320,15 +320,16 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         return {**found, **world}
 
     def _graphs(self, out: at_lanes.Outputs) -> Obs:
-        """Write the graph view, interpreted and lane after lane: no faster than single environments."""
+        """Write the graph view of all lanes."""
         if self.options.knowledge == "none":
             self._draw_orders(out)
-        rows: list[Obs] = []
-        for k in range(self.num_envs):
-            graph = self.model.graph(int(out.ints[at_lanes.O_TASK][k]))
-            order = self._orders[k] if self._orders else None
-            rows.append(self._graph_view.observation(graph, self._lanes.memory(k), order))
-        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        lanes, count = self._lanes, self.num_envs
+        graphs = [self.model.graph(int(k)) for k in out.ints[at_lanes.O_TASK]]
+        s, sb = np.asarray(lanes.s[:count], np.int32), np.asarray(lanes.sb[:count], np.uint64)
+        found: Obs = self._graph_view.observations(
+            graphs, s, sb, lanes.memory, self._orders or [None] * count
+        )
+        return found
 
     def _draw_orders(self, out: at_lanes.Outputs) -> None:
         """Draw the order of each lane's subtasks from the seed of its episode."""

@@ -20,7 +20,7 @@ eligible, in the order drawn by the seed), ``node_mask`` and ``time``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
@@ -30,10 +30,9 @@ from gymnasium import spaces
 from stratagym.envs.step import Model
 from stratagym.envs.task import kernel
 from stratagym.envs.task import layout as at
-from stratagym.envs.task.graph import Automaton, Duration, TaskGraph
+from stratagym.envs.task.graph import TRUE, Automaton, Duration, TaskGraph
 from stratagym.envs.task.layout import Memory
-from stratagym.envs.task.nodes import has, holds
-from stratagym.envs.task.starts import idle, shortest
+from stratagym.envs.task.starts import shortest
 from stratagym.envs.task.view import Knowledge
 from stratagym.envs.views.graph_facts import COLUMNS, SUBTASK_MOVING, Facts, certified, facts_of
 from stratagym.envs.views.graph_parts import (
@@ -65,6 +64,11 @@ class Fixed(NamedTuple):
     arrays: Obs
     moving_durations: bool
     moving_capacities: bool
+    lengths: Any  # [N] shortest durations at reset
+    attempts: Any  # [N], -1 for any number
+    thresholds: Any  # [G] of all gates, FAR in padding
+    truths: Any  # [V] what of ``GraphView._truth`` says that a node is done
+    levels: Any  # [V] what of a lane's state is the level of a node, -1 for nothing
 
 
 class GraphView:
@@ -113,8 +117,8 @@ class GraphView:
             self._tables = (dims.constraints, sizes["states"], sizes["letters"])
         self._column = {name: k for k, name in enumerate(self.node_columns)}
         moving = [name for name in self.node_columns if name in SUBTASK_MOVING]
-        self._moving = [self._column[name] for name in moving]
-        self._picks = [SUBTASK_MOVING.index(name) for name in moving]
+        self._moving = [(name, self._column[name]) for name in moving]
+        self._dims, self._places = dims, at.positions(dims)
         self._fixed: dict[int, Fixed] = {}
         self.space = self._space()
 
@@ -174,10 +178,11 @@ class GraphView:
             name: np.zeros(space.shape or (), space.dtype)
             for name, space in self.space.spaces.items()
         }  # fmt: skip
+        numbers = self._numbers_of(graph)
         if self.knowledge == "none":
             for k in range(len(graph.subtasks)):
                 arrays["node_mask"][k] = k not in hidden
-            return Fixed(graph, hidden, Parts({}, [], [], [], []), arrays, False, False)
+            return Fixed(graph, hidden, Parts({}, [], [], [], []), arrays, False, False, *numbers, [], [])
         parts = parts_of(graph, self.knowledge, hidden)
         for kind, rows in parts.rows.items():
             self._fix_nodes(arrays, kind, rows, hidden if kind == "subtask" else frozenset())
@@ -185,7 +190,40 @@ class GraphView:
         if self._tables[0]:
             self._fix_tables(arrays, [graph.constraints[c].automaton for c in parts.automata])
         kinds = {e.kind for e in graph.events}
-        return Fixed(graph, hidden, parts, arrays, "duration" in kinds, "capacity" in kinds)
+        moving = "duration" in kinds, "capacity" in kinds
+        return Fixed(graph, hidden, parts, arrays, *moving, *numbers, *self._sources(graph, parts))
+
+    def _numbers_of(self, graph: TaskGraph) -> tuple[Any, Any, Any]:
+        """Return shortest durations, attempts and thresholds of gates, padded."""
+        lengths = np.zeros(self._dims.subtasks, np.int32)
+        attempts = np.full(self._dims.subtasks, -1, np.int32)
+        thresholds = np.full(self._dims.gates, at.FAR, np.int32)
+        for i, one in enumerate(graph.subtasks):
+            lengths[i] = one.duration.shortest
+            attempts[i] = -1 if one.attempts is None else one.attempts
+        thresholds[: len(graph.gates)] = [gate.count for gate in graph.gates]
+        return lengths, attempts, thresholds
+
+    def _sources(self, graph: TaskGraph, parts: Parts) -> tuple[Any, Any]:
+        """Return for every node which place of ``_truth`` and which of the lane's state it shows."""
+        n, wide = len(graph.subtasks), self._dims.subtasks
+        goal, true, false = (wide + self._dims.gates + k for k in range(3))
+        truths = np.full(self._nodes, false)
+        levels = np.full(self._nodes, -1)
+
+        def put(to: Any, kind: str, places: Sequence[int]) -> None:
+            first = self.blocks[kind][0]
+            to[first : first + len(places)] = places
+
+        put(truths, "gate", [wide + g for g in parts.gates])
+        nodes = [true if v == TRUE else v if v < n else v - n + wide for v in parts.branches]
+        put(truths, "branch", nodes)
+        put(truths, "goal", [] if graph.goal is None else [goal])
+        first = self._places[at.Q_LEVELS]
+        put(levels, "resource", [first + k for k in range(len(graph.resources))])
+        put(levels, "item", [first + self._dims.resources + k for k in range(len(graph.items))])
+        put(levels, "automaton", [self._places[at.Q_AUTOMATA] + c for c in parts.automata])
+        return truths, levels
 
     def _fix_nodes(
         self, arrays: Obs, kind: str, rows: Sequence[tuple[float, ...]], hidden: frozenset[int]
@@ -228,110 +266,165 @@ class GraphView:
             memory: the lane, interpreted.
             order: the order of the subtasks under ``none``.
         """
-        m = memory
-        n = len(graph.subtasks)
-        hidden = frozenset(i for i in range(n) if has(m, at.UNKNOWN, i)) if graph.events else frozenset()
-        fixed = self.fixed(graph, hidden)
-        out = {name: array.copy() for name, array in fixed.arrays.items()}
-        nodes = out["nodes"]
-        for i in range(n):
-            if i not in hidden:
-                row = subtask_now(m, i)
-                nodes[i, self._moving] = [row[k] for k in self._picks]
-        clock = m.s[at.CLOCK]
-        out["time"][0] = clock
+        s, sb = np.array([memory.s], np.int32), np.array([memory.sb], np.uint64)
+        found = self.observations([graph], s, sb, lambda lane: memory, [order])
+        return {name: part[0] for name, part in found.items()}
+
+    def observations(
+        self,
+        graphs: Sequence[TaskGraph],
+        s: Any,
+        sb: Any,
+        memory: Callable[[int], Memory],
+        orders: Sequence[Ordered | None],
+    ) -> Obs:
+        """Return the view of many lanes, ``[B, ...]``; every array is fresh.
+
+        Args:
+            graphs: the lanes' tasks.
+            s: ``[B, S]`` their state.
+            sb: ``[B, W]`` its bit sets.
+            memory: number of a lane -> the lane, interpreted; asked for where events change numbers.
+            orders: the orders of the subtasks under ``none``.
+        """
+        unknown = self._bits(sb, at.UNKNOWN)
+        fixed = [
+            self.fixed(graph, frozenset(np.flatnonzero(unknown[k]).tolist()) if graph.events else frozenset())
+            for k, graph in enumerate(graphs)
+        ]
+        out = {name: np.stack([one.arrays[name] for one in fixed]) for name in self.space.spaces}
+        clock = s[:, at.CLOCK]
+        out["time"][:, 0] = clock
+        self._move_subtasks(s, sb, fixed, memory, out)
         if self.knowledge == "none":
-            if order is not None:
-                out["nodes"] = nodes[order.shown]
-                out["node_mask"] = out["node_mask"][order.shown]
+            for k, order in enumerate(orders):
+                if order is not None:
+                    for name in ("nodes", "node_mask"):
+                        out[name][k] = out[name][k][order.shown]
             return out
         if self.knowledge == "full":
-            out["time"][1] = -1 if graph.horizon is None else graph.horizon - clock
-        self._move_rest(m, fixed, nodes)
-        self._move_agents(m, fixed, out)
+            horizons = np.array([-1 if graph.horizon is None else graph.horizon for graph in graphs])
+            out["time"][:, 1] = np.where(horizons < 0, -1, horizons - clock)
+        self._move_rest(s, sb, fixed, out["nodes"])
+        self._move_agents(s, fixed, out)
+        for k, one in enumerate(fixed):
+            self._move_by_events(one, memory, k, out["nodes"][k])
         return out
+
+    def _bits(self, sb: Any, row: int) -> Any:
+        """Return of each subtask whether it is in a row of the lane, ``[B, N]`` bool."""
+        count = self._dims.words
+        words = np.ascontiguousarray(sb[:, row * count : (row + 1) * count]).astype("<u8").view(np.uint8)
+        return np.unpackbits(words, axis=1, bitorder="little")[:, : self._dims.subtasks].astype(bool)
+
+    def _move_subtasks(
+        self, s: Any, sb: Any, fixed: Sequence[Fixed], memory: Callable[[int], Memory], out: Obs
+    ) -> None:
+        """Write the columns ``SUBTASK_MOVING`` of the subtasks that are shown."""
+        n = self._dims.subtasks
+        heads = s[:, at.S_HEADS : at.S_HEADS + n * at.S_COLUMNS].reshape(len(s), n, at.S_COLUMNS)
+        clock = s[:, at.CLOCK, None]
+        done, running = self._bits(sb, at.DONE), self._bits(sb, at.RUNNING)
+        started, succeeded = heads[..., at.START], heads[..., at.SUCCEEDED]
+        deadline = heads[..., at.DEADLINE]
+        endless = deadline >= at.FAR
+
+        def room() -> Any:
+            lengths = [
+                [shortest(memory(k), i) for i in range(n)] if one.moving_durations else one.lengths
+                for k, one in enumerate(fixed)
+            ]
+            return np.where(endless, -1, np.maximum(0, deadline - np.array(lengths) - clock + 1))
+
+        def attempts_left() -> Any:
+            attempts = np.array([one.attempts for one in fixed])
+            return np.where(attempts < 0, -1, attempts - heads[..., at.STARTS])
+
+        numbers: dict[str, Callable[[], Any]] = {
+            "done": lambda: done,
+            "running": lambda: running,
+            "eligible": lambda: self._bits(sb, at.ELIGIBLE),
+            "closed": lambda: self._bits(sb, at.CLOSED),
+            "failed": lambda: self._bits(sb, at.SPENT) & ~done & ~running,
+            "age": lambda: np.where(running, clock - started, 0),
+            "since success": lambda: np.where(succeeded >= 0, clock - succeeded + 1, 0),
+            "since start": lambda: np.where(started >= 0, clock - started + 1, 0),
+            "room": room,
+            "attempts left": attempts_left,
+            "deadline": lambda: np.where(endless, -1, deadline),
+        }
+        shown = out["node_mask"][:, :n].astype(bool)
+        for name, column in self._moving:
+            out["nodes"][:, :n, column] = np.where(shown, numbers[name](), 0)
+
+    def _truth(self, s: Any, sb: Any, fixed: Sequence[Fixed]) -> Any:
+        """Return which subtasks are done, which gates hold, whether the goal does; then True and False."""
+        first = self._places[at.Q_GATES]
+        gates = s[:, first : first + self._dims.gates] >= np.stack([one.thresholds for one in fixed])
+        rest = np.stack([s[:, at.GOAL] != 0, np.ones(len(s), bool), np.zeros(len(s), bool)], axis=1)
+        return np.concatenate([self._bits(sb, at.DONE), gates, rest], axis=1)
+
+    def _move_rest(self, s: Any, sb: Any, fixed: Sequence[Fixed], nodes: np.ndarray[Any, Any]) -> None:
+        """Write gates, levels, branches, automata and the goal."""
+        first = self._dims.subtasks
+        if "done" in self._column:
+            where = np.stack([one.truths[first:] for one in fixed])
+            truth = np.take_along_axis(self._truth(s, sb, fixed), where, axis=1)
+            nodes[:, first:, self._column["done"]] = truth
+        if "level" in self._column:
+            where = np.stack([one.levels[first:] for one in fixed])
+            levels = np.where(where < 0, 0, np.take_along_axis(s, where, axis=1))
+            nodes[:, first:, self._column["level"]] = levels
+        for lane, one in enumerate(fixed):
+            for k, c in enumerate(one.parts.automata):
+                automaton = one.graph.constraints[c].automaton
+                state = int(s[lane, self._places[at.Q_AUTOMATA] + c])
+                self._put(nodes[lane], "automaton", k, "done", automaton.accepting[state])
+                self._put(nodes[lane], "automaton", k, "failed", automaton.dead[state])
 
     def _put(self, nodes: np.ndarray[Any, Any], kind: str, k: int, name: str, number: float) -> None:
         column = self._column.get(name)
         if column is not None:
             nodes[self.blocks[kind][0] + k, column] = number
 
-    def _move_rest(self, m: Memory, fixed: Fixed, nodes: np.ndarray[Any, Any]) -> None:
-        """Write gates, levels, branches, automata and the goal, and numbers that events have changed."""
-        graph, parts = fixed.graph, fixed.parts
-        for k, g in enumerate(parts.gates):
-            self._put(nodes, "gate", k, "done", node_now(m, graph, len(graph.subtasks) + g))
-        for k, v in enumerate(parts.branches):
-            self._put(nodes, "branch", k, "done", node_now(m, graph, v))
-        if graph.goal is not None:
-            self._put(nodes, "goal", 0, "done", m.s[at.GOAL])
-        levels = m.t[at.Q_LEVELS]
-        for k in range(len(graph.resources)):
-            self._put(nodes, "resource", k, "level", m.s[levels + k])
-            if fixed.moving_capacities:
-                self._put(nodes, "resource", k, "capacity", kernel.capacity(m, k))
-        for k in range(len(graph.items)):
-            self._put(nodes, "item", k, "level", m.s[levels + m.t[at.T_RESOURCES] + k])
-        for k, c in enumerate(parts.automata):
-            state = m.s[m.t[at.Q_AUTOMATA] + c]
-            automaton = graph.constraints[c].automaton
-            self._put(nodes, "automaton", k, "level", state)
-            self._put(nodes, "automaton", k, "done", automaton.accepting[state])
-            self._put(nodes, "automaton", k, "failed", automaton.dead[state])
+    def _move_by_events(
+        self, fixed: Fixed, memory: Callable[[int], Memory], lane: int, nodes: np.ndarray[Any, Any]
+    ) -> None:
+        """Write what only an event changes: capacities, and durations of starts made now."""
+        if fixed.moving_capacities:
+            for k in range(len(fixed.graph.resources)):
+                self._put(nodes, "resource", k, "capacity", kernel.capacity(memory(lane), k))
         if fixed.moving_durations and self.knowledge == "full":
-            self._move_durations(m, fixed, nodes)
+            for i in range(len(fixed.graph.subtasks)):
+                if i not in fixed.hidden:
+                    for k, number in enumerate(duration_numbers(duration_now(memory(lane), i))):
+                        self._put(nodes, "subtask", i, NUMBERS["subtask"][k], number)
 
-    def _move_durations(self, m: Memory, fixed: Fixed, nodes: np.ndarray[Any, Any]) -> None:
-        """Write the durations of starts made now."""
-        for i in range(len(fixed.graph.subtasks)):
-            if i not in fixed.hidden:
-                for k, number in enumerate(duration_numbers(duration_now(m, i))):
-                    self._put(nodes, "subtask", i, NUMBERS["subtask"][k], number)
-
-    def _move_agents(self, m: Memory, fixed: Fixed, out: Obs) -> None:
+    def _move_agents(self, s: Any, fixed: Sequence[Fixed], out: Obs) -> None:
         """Write the agents, and one edge to what each of them is busy with."""
-        edge = len(fixed.parts.edges)
-        for a in range(len(fixed.graph.agents)):
-            q = m.t[at.Q_AGENTS] + a * at.AGENT_SIZE
-            self._put(out["nodes"], "agent", a, "idle", idle(m, a))
-            self._put(out["nodes"], "agent", a, "down", m.s[q + at.DOWN_UNTIL] > m.s[at.CLOCK])
-            attended = m.s[q + at.ATTENDS]
-            if attended >= 0 and m.s[q + at.FREE_AT] > m.s[at.CLOCK]:
-                out["edges"][:, edge] = (self.blocks["agent"][0] + a, attended)
-                out["edge_kind"][edge] = EDGE_KINDS.index("attends")
-                out["edge_mask"][edge] = 1
-                edge += 1
+        place, count = self.blocks["agent"]
+        first = self._places[at.Q_AGENTS]
+        rows = s[:, first : first + count * at.AGENT_SIZE]
+        agents = rows.reshape(len(s), count, at.AGENT_SIZE)
+        clock = s[:, at.CLOCK, None]
+        there = out["node_mask"][:, place : place + count].astype(bool)
+        down = (agents[..., at.DOWN_UNTIL] > clock) & there
+        busy = (agents[..., at.FREE_AT] > clock) & there
+        for name, flags in (("idle", there & ~busy & ~down), ("down", down)):
+            if name in self._column:
+                out["nodes"][:, place : place + count, self._column[name]] = flags
+        edge = np.array([len(one.parts.edges) for one in fixed])
+        attended = agents[..., at.ATTENDS]
+        for a in range(count):
+            lanes = np.flatnonzero(busy[:, a] & (attended[:, a] >= 0))
+            out["edges"][lanes, 0, edge[lanes]] = place + a
+            out["edges"][lanes, 1, edge[lanes]] = attended[lanes, a]
+            out["edge_kind"][lanes, edge[lanes]] = EDGE_KINDS.index("attends")
+            out["edge_mask"][lanes, edge[lanes]] = 1
+            edge[lanes] += 1
 
 
 _views: WeakKeyDictionary[Model, dict[Knowledge, GraphView]] = WeakKeyDictionary()
-
-
-def node_now(m: Memory, graph: TaskGraph, v: int) -> bool:
-    """Return whether a node of the graph holds (in lanes, gates follow the padded subtasks)."""
-    n = len(graph.subtasks)
-    return holds(m, v if v < n else v - n + m.t[at.T_WIDE])
-
-
-def subtask_now(m: Memory, i: int) -> tuple[float, ...]:
-    """Return the numbers ``SUBTASK_MOVING`` of a subtask."""
-    q = at.S_HEADS + i * at.S_COLUMNS
-    clock = m.s[at.CLOCK]
-    done, running = has(m, at.DONE, i), has(m, at.RUNNING, i)
-    started, succeeded, deadline = m.s[q + at.START], m.s[q + at.SUCCEEDED], m.s[q + at.DEADLINE]
-    attempts = m.t[at.HEADS + i * at.COLUMNS + at.ATTEMPTS]
-    return (
-        done,
-        running,
-        has(m, at.ELIGIBLE, i),
-        has(m, at.CLOSED, i),
-        has(m, at.SPENT, i) and not done and not running,
-        clock - started if running else 0,
-        clock - succeeded + 1 if succeeded >= 0 else 0,
-        clock - started + 1 if started >= 0 else 0,
-        -1 if deadline >= at.FAR else max(0, deadline - shortest(m, i) - clock + 1),
-        -1 if attempts >= at.FAR else attempts - m.s[q + at.STARTS],
-        -1 if deadline >= at.FAR else deadline,
-    )
 
 
 def duration_now(m: Memory, i: int) -> Duration:
