@@ -28,7 +28,7 @@ from stratagym.baselines.learning.vec_env import adapter_of
 from stratagym.baselines.report import write_text
 from stratagym.baselines.suites import InputError, one_line
 
-VERSION = 1
+VERSION = 2
 AGENT, POLICY = "agent.json", "policy.pt"
 TENSORS, ARRAYS, NUMBERS = "trainer.pt", "trainer.npz", "trainer.json"
 
@@ -121,6 +121,7 @@ def _fill(folder: Path, about: Mapping[str, Any], model: BaseAlgorithm, more: Ma
     numbers: dict[str, Any] = {
         "version": VERSION,
         "steps": model.num_timesteps,
+        "ticks": lanes.ticks,
         "updates": getattr(model, "_n_updates", 0),
         "episodes": getattr(model, "_episode_num", 0),
         "infos": list(model.ep_info_buffer or ()),
@@ -209,6 +210,7 @@ def _restore(model: BaseAlgorithm, numbers: Any, arrays: Any, policy: Any, tenso
     lanes.envs.set_state({**numbers["lanes"], "lanes": list(zip(*parts, strict=True))})
     lanes.returns[:], lanes.lengths[:] = arrays["returns"], arrays["lengths"]
     lanes.elapsed = arrays["elapsed"]
+    lanes.ticks = numbers["ticks"]
     lanes.masks = arrays.get("masks")
     model._last_obs = _observation(arrays, "last")
     model._last_episode_starts = arrays["starts"]

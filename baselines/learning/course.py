@@ -18,6 +18,7 @@ from stable_baselines3.common.logger import KVWriter, filter_excluded_keys
 
 from stratagym.baselines import train
 from stratagym.baselines.learning import checkpoint, skills
+from stratagym.baselines.learning.vec_env import adapter_of
 
 
 class Board(KVWriter):
@@ -119,7 +120,7 @@ class Course(BaseCallback):
             self.model.policy, self._batch,
             masked=bool(self.about["masked"]), recurrent=self.run.method == "recurrent_ppo",
         )  # fmt: skip
-        self.last = {"step": steps, **found}
+        self.last = {"step": steps, "played": adapter_of(self.model.env).ticks, **found}
         train.append_row(self.folder, {"kind": "validation", **self.last})
         for name, value in found.items():
             self.model.logger.record(f"validation/{name}", value)

@@ -31,6 +31,7 @@ class LanesVecEnv(VecEnv):
 
     Attributes:
         elapsed: ticks of the latest step, ``[B]``.
+        ticks: of all steps of all lanes so far: what has been played, whatever a step is.
 
     Raises:
         ValueError: if the batch resets in another way.
@@ -48,6 +49,7 @@ class LanesVecEnv(VecEnv):
         self._actions: Any = None
         self.masks: Any = None
         self.elapsed = np.ones(envs.num_envs, np.int64)
+        self.ticks = 0
         self.returns = np.zeros(envs.num_envs)
         self.lengths = np.zeros(envs.num_envs, np.int64)
         self.render_mode = None
@@ -90,6 +92,7 @@ class LanesVecEnv(VecEnv):
         if elapsed is not None:
             # A lane that has begun anew tells of its new episode; its last step is in the final one.
             self.elapsed = np.where(over, final["elapsed"], elapsed) if final is not None else elapsed
+        self.ticks += int(self.elapsed.sum())
         self.returns += rewards
         self.lengths += 1
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]

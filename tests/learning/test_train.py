@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +15,7 @@ from stratagym.baselines import train
 from stratagym.baselines.evaluate import evaluate
 from stratagym.baselines.learning import checkpoint, demonstrations, trained
 from stratagym.baselines.suites import InputError, parse_environment
-from training_settings import ENV, SETTINGS, SHORT
+from training_settings import ENV, ENV_OF, SETTINGS, SHORT
 
 
 def weights_of(folder: Path) -> dict[str, Any]:
@@ -37,8 +33,8 @@ def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
 def test_a_run_that_stops_goes_on_as_if_it_had_not(method: str, tmp_path: Path) -> None:
     """Stopped half-way and resumed, a run ends with the weights and rows of one that was not."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    changes = SETTINGS[method]
-    train.train(method, ENV, whole, changes=changes, test_episodes=0)
+    changes, env = SETTINGS[method], ENV_OF[method]
+    train.train(method, env, whole, changes=changes, test_episodes=0)
 
     class Stop(Exception):
         pass
@@ -52,11 +48,11 @@ def test_a_run_that_stops_goes_on_as_if_it_had_not(method: str, tmp_path: Path) 
             raise Stop
 
     with pytest.raises(Stop):
-        train.train(method, ENV, broken, changes=changes, test_episodes=0, progress=stop)
+        train.train(method, env, broken, changes=changes, test_episodes=0, progress=stop)
     assert calls
     assert list((broken / "checkpoints").glob("step-*"))
     assert not (broken / "final").exists()
-    train.train(method, ENV, broken, changes=changes, test_episodes=0, resume=True)
+    train.train(method, env, broken, changes=changes, test_episodes=0, resume=True)
     assert same(weights_of(whole), weights_of(broken))
     assert (whole / train.ROWS).read_text() == (broken / train.ROWS).read_text()
 
@@ -185,39 +181,3 @@ def test_a_folder_of_tasks_is_an_environment(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="no task file there"):
         train.train("ppo", str(tmp_path / "none"), tmp_path / "x", changes=SHORT)
-
-
-RUN = """
-import sys
-from stratagym.baselines import train
-train.train("maskable_ppo", {env!r}, sys.argv[1], changes={changes!r}, test_episodes=4, resume=True)
-"""
-
-
-@pytest.mark.slow
-def test_twenty_kills(tmp_path: Path) -> None:
-    """Killed twenty times at random moments, a run ends with the weights and rows of one that was not."""
-    changes = {**SHORT, "total_steps": 16384, "save_every": 512}
-    program = RUN.format(env=ENV, changes=changes)
-    began = time.monotonic()
-    subprocess.run([sys.executable, "-c", program, str(tmp_path / "whole")], check=True)
-    whole = time.monotonic() - began
-    rng = np.random.default_rng(0)
-    kills = 0
-    while True:
-        process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "broken")])
-        try:
-            process.wait(rng.uniform(0.2, 0.7) * whole if kills < 20 else None)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            kills += 1
-            continue
-        assert process.returncode == 0
-        if kills >= 20 or (tmp_path / "broken" / train.DONE).is_file():
-            break
-    assert kills >= 5
-    assert same(weights_of(tmp_path / "whole"), weights_of(tmp_path / "broken"))
-    for name in (train.ROWS, "results.jsonl"):
-        mine, its = ((tmp_path / run / name).read_text() for run in ("whole", "broken"))
-        assert mine.count("\n") == its.count("\n")

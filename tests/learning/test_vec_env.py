@@ -35,8 +35,9 @@ def test_lanes_are_single_environments() -> None:
     singles = [gymnasium.make(ENV, size="small") for _ in range(3)]
     moments = [env.reset(seed=11 + i) for i, env in enumerate(singles)]
     rng = np.random.default_rng(0)
-    ended = 0
+    ended = played = 0
     for _ in range(120):
+        assert venv.ticks == played
         masks = np.stack(venv.env_method("action_masks"))
         for i, (observation, info) in enumerate(moments):
             assert all(np.array_equal(shown[key][i], observation[key]) for key in observation)
@@ -48,6 +49,7 @@ def test_lanes_are_single_environments() -> None:
             assert rewards[i] == pytest.approx(reward)
             assert dones[i] == (terminated or truncated)
             assert venv.elapsed[i] == info["elapsed"]
+            played += info["elapsed"]
             if dones[i]:
                 ended += 1
                 last = infos[i]["terminal_observation"]
