@@ -7,14 +7,20 @@ numbers of the views differ, and the reference of every instance. Nothing is exe
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from stratagym.envs.domains.domain import TaskSource
 from stratagym.envs.step import Certificate, Moving
+from stratagym.envs.task.compile import dims_of
+from stratagym.envs.task.graph import TaskGraph
 from stratagym.envs.task.layout import Dims, fixed_lengths
 from stratagym.envs.task.reference import Reference
+from stratagym.envs.task.spec import load_task
+from stratagym.envs.task.view import KNOWLEDGE
 
 FOLDER = Path(__file__).with_name("domains") / "certificates"
 
@@ -35,13 +41,16 @@ def _read(family: str) -> dict[str, Any] | None:
 
 
 def certificate_of(source: TaskSource) -> Certificate | None:
-    """Return what is known of a source, None if not all of its tasks are certified."""
+    """Return what is known of a source's family; its references end with the instances that are certified.
+
+    None if nothing is, or in a world if not all of its instances are.
+    """
     content = _read(source.family)
     if content is None:
         return None
     split = source.key.removeprefix(source.family).strip("/") or "all"
     rows = content["splits"].get(split, ())
-    if len(rows) < source.count:
+    if not rows or (source.scene is not None and len(rows) < source.count):
         return None
     return Certificate(
         dims=unpack_dims(content["dims"]),
@@ -53,6 +62,41 @@ def certificate_of(source: TaskSource) -> Certificate | None:
         ),
         sizes=tuple(content["sizes"]) if "sizes" in content else None,
     )
+
+
+def within(source: TaskSource, known: Certificate) -> TaskSource:
+    """Return a source whose instances beyond the certified ones all have room in the certified shapes.
+
+    What has not is passed over, and the next takes its place: so a training set of any size looks like
+    the certified one, and what was trained on it plays the other splits.
+    """
+    first = len(known.references)
+    if source.count <= first:
+        return source
+    places, index = list(range(first)), first
+    while len(places) < source.count:
+        if _has_room(load_task(source.mapping(index)).graph, known):
+            places.append(index)
+        index += 1
+    return replace(source, mapping=lambda k: source.mapping(places[k]))
+
+
+def _has_room(graph: TaskGraph, known: Certificate) -> bool:
+    """Return whether a task has room in the shapes of a certificate."""
+    from stratagym.envs.views.flat import static_shapes
+    from stratagym.envs.views.graph_facts import facts_of
+
+    if any(own > most for own, most in zip(dims_of([graph]), known.dims, strict=True)):
+        return False
+    shapes = cast("Mapping[str, Mapping[str, tuple[int, ...]]]", known.shapes)
+    for level in KNOWLEDGE:
+        graphs = {name: (size,) for name, size in facts_of([graph], level).sizes.items()}
+        for key, own_shapes in ((level, static_shapes([graph], level)), (f"graph/{level}", graphs)):
+            for name, shape in own_shapes.items():
+                most_shape = shapes[key].get(name, (0,) * len(shape))
+                if any(a > b for a, b in zip(shape, most_shape, strict=True)):
+                    return False
+    return True
 
 
 def pack_dims(dims: Dims) -> dict[str, int]:

@@ -304,13 +304,16 @@ def source_of(domain: str, options: Mapping[str, Any]) -> TaskSource:
 
 
 def _domain_model(domain: str, options: dict[str, Any]) -> Model:
-    from stratagym.envs.certificates import certificate_of
+    from stratagym.envs.certificates import certificate_of, within
 
     source = source_of(domain, options)
     key = ("domain", domain, source.key, source.count)
     if key not in _models:
+        known = certificate_of(source)
+        if known is not None:
+            source = within(source, known)
         _models[key] = Model(
-            source.key, source.count, source.mapping, certificate_of(source), scene=source.scene,
+            source.key, source.count, source.mapping, known, scene=source.scene,
             recipe={"domain": domain, **options},
         )  # fmt: skip
     return _models[key]

@@ -41,6 +41,9 @@ def options_for(spec: EnvironmentSpec, settings: Settings, split: str | None = N
         spec: the environment; its own options win, but for the split.
         settings: of the run.
         split: ``train``, ``validation`` or ``test``, where the environment has such; None leaves it.
+
+    Raises:
+        InputError: if ``instances`` is set, but the environment has no such option.
     """
     from stratagym.envs.registry import own_options
 
@@ -56,8 +59,13 @@ def options_for(spec: EnvironmentSpec, settings: Settings, split: str | None = N
     options |= spec.options
     known = gymnasium.registry.get(spec.id)
     domain = known.kwargs.get("domain") if known is not None else None
-    if split is not None and domain is not None and "split" in own_options(domain):
+    own = () if domain is None else own_options(domain)
+    if split is not None and "split" in own:
         options["split"] = split
+    if settings.instances is not None and split == "train":
+        if "instances" not in own:
+            raise InputError(f"instances={settings.instances}: {spec.label} has no such option")
+        options["instances"] = settings.instances
     return options
 
 

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from stratagym.baselines.learning.choices import ChoosingPolicy
 from stratagym.envs.views.graph_parts import EDGE_KINDS, NODE_KINDS
 
-WIDTH = 64
+WIDTH = 32
 """Width of the graph network."""
-ROUNDS = 3
+ROUNDS = 2
 """How often neighbours tell each other what they know."""
 
 
@@ -96,59 +96,66 @@ class GraphExtractor(BaseFeaturesExtractor):
         self.first = nn.Linear(shape[1] + time[0], WIDTH)
         self.edge_kind = nn.Embedding(2 * len(EDGE_KINDS), WIDTH)
         self.edge_numbers = nn.Linear(columns, WIDTH) if columns else None
-        self.message = nn.ModuleList(nn.Linear(2 * WIDTH, WIDTH) for _ in range(ROUNDS))
-        self.update = nn.ModuleList(
-            nn.Sequential(nn.Linear(3 * WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH))
-            for _ in range(ROUNDS)
-        )
+        self.message = nn.ModuleList(nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(ROUNDS))
+        self.context = nn.ModuleList(nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(ROUNDS))
+        self.update = nn.ModuleList(nn.Linear(2 * WIDTH, WIDTH) for _ in range(ROUNDS))
+        self.change = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(ROUNDS))
         self.norm = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(ROUNDS))
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Return the features of a batch."""
-        mask = observations["node_mask"].float().unsqueeze(-1)  # [B, V, 1]
-        nodes = symlog(observations["nodes"].float())
-        batch, count, _ = nodes.shape
-        time = symlog(observations["time"].float()).reshape(batch, 1, -1).expand(-1, count, -1)
+        mask = observations["node_mask"] > 0.5
+        batch, count = mask.shape
+        # Padding costs as much as what is there, so it is left out: all nodes of the batch are one list.
+        place = mask.flatten().nonzero().squeeze(1)
+        graph = place // count
+        size = torch.bincount(graph, minlength=batch).clamp(min=1).unsqueeze(1).float()
+        nodes = symlog(observations["nodes"].float()).flatten(0, 1).index_select(0, place)
+        time = symlog(observations["time"].float()).index_select(0, graph)
         known = self.first(torch.cat([nodes, time], dim=-1))
         if "node_kind" in observations:
-            known = known + self.kind(observations["node_kind"].long())
-        known = torch.relu(known) * mask
-        edges = self._edges(observations) if self.has_edges else None
-        for message, update, norm in zip(self.message, self.update, self.norm, strict=True):
-            heard = torch.zeros_like(known) if edges is None else self._hear(known, edges, message)
-            whole = _mean(known, mask).unsqueeze(1).expand(-1, count, -1)
-            known = norm(known + update(torch.cat([known, heard, whole], dim=-1))) * mask
-        return torch.cat([known.flatten(1), _mean(known, mask)], dim=1)
+            known = known + self.kind(observations["node_kind"].long().flatten().index_select(0, place))
+        known = torch.relu(known)
 
-    def _edges(self, observations: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return sources and targets (both ways), what edges say, their weight by the target's degree."""
-        ends = observations["edges"].long()
-        kind = observations["edge_kind"].long()
-        there = observations["edge_mask"].float()
-        said = self.edge_kind(torch.cat([kind, kind + len(EDGE_KINDS)], dim=1))
-        if self.edge_numbers is not None:
-            numbers = self.edge_numbers(symlog(observations["edge_features"].float()))
-            said = said + torch.cat([numbers, numbers], dim=1)
-        source = torch.cat([ends[:, 0], ends[:, 1]], dim=1)
-        target = torch.cat([ends[:, 1], ends[:, 0]], dim=1)
-        weight = torch.cat([there, there], dim=1)
+        def mean() -> Tensor:
+            total: Tensor = known.new_zeros(batch, WIDTH).index_add(0, graph, known)
+            return total / size
+
+        edges = self._edges(observations, place) if self.has_edges else None
+        for message, context, update, change, norm in zip(
+            self.message, self.context, self.update, self.change, self.norm, strict=True
+        ):
+            heard = torch.zeros_like(known) if edges is None else self._hear(message(known), edges)
+            whole = context(mean()).index_select(0, graph)
+            known = norm(known + change(torch.relu(update(torch.cat([known, heard], dim=-1)) + whole)))
+        full = known.new_zeros(batch * count, WIDTH).index_copy(0, place, known)
+        return torch.cat([full.view(batch, -1), mean()], dim=1)
+
+    def _edges(self, observations: dict[str, Tensor], place: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return sources, targets and words of all edges of the batch, and weights of the nodes by degree.
+
+        Edges count both ways, padding does not; ``place`` says which nodes of the batch are listed.
+        """
+        row, column = observations["edge_mask"].nonzero(as_tuple=True)
         count = observations["node_mask"].shape[1]
-        degree = torch.zeros(len(ends), count, device=ends.device).scatter_add_(1, target, weight)
-        return source, target, said, weight / degree.gather(1, target).clamp(min=1.0).sqrt()
+        number = place.new_zeros(observations["node_mask"].numel())
+        number[place] = torch.arange(len(place), device=place.device)
+        ends = number[observations["edges"].long()[row, :, column] + (row * count).unsqueeze(-1)]
+        kind = observations["edge_kind"].long()[row, column]
+        said = self.edge_kind(torch.cat([kind, kind + len(EDGE_KINDS)]))
+        if self.edge_numbers is not None:
+            numbers = self.edge_numbers(symlog(observations["edge_features"].float()[row, column]))
+            said = said + torch.cat([numbers, numbers])
+        source, target = torch.cat([ends[:, 0], ends[:, 1]]), torch.cat([ends[:, 1], ends[:, 0]])
+        degree = torch.bincount(target, minlength=len(place)).clamp(min=1).float()
+        return source, target, said, degree.rsqrt().unsqueeze(-1)
 
     @staticmethod
-    def _hear(known: Tensor, edges: tuple[Tensor, Tensor, Tensor, Tensor], message: nn.Module) -> Tensor:
+    def _hear(words: Tensor, edges: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
         """Return for every node the sum of what its neighbours say."""
         source, target, said, weight = edges
-        width = known.shape[-1]
-        from_source = known.gather(1, source.unsqueeze(-1).expand(-1, -1, width))
-        words = torch.relu(message(torch.cat([from_source, said], dim=-1))) * weight.unsqueeze(-1)
-        return torch.zeros_like(known).scatter_add_(1, target.unsqueeze(-1).expand(-1, -1, width), words)
-
-
-def _mean(known: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean of the nodes that are there, ``[B, WIDTH]``."""
-    return (known * mask).sum(1) / mask.sum(1).clamp(min=1.0)
+        heard = torch.relu(words.index_select(0, source) + said)
+        return torch.zeros_like(words).index_add(0, target, heard) * weight
 
 
 class _Scores(nn.Module):
@@ -163,20 +170,22 @@ class _Scores(nn.Module):
     def __init__(self, subtasks: int, agents: int, first_agent: int | None) -> None:
         super().__init__()
         self.subtasks, self.agents, self.first_agent = subtasks, agents, first_agent
-        self.start = nn.Sequential(nn.Linear(3 * WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 1))
+        self.node = nn.Linear(WIDTH, WIDTH, bias=False)
+        self.about = nn.Linear(2 * WIDTH, WIDTH)
+        self.start = nn.Linear(WIDTH, 1)
         self.wait = nn.Sequential(nn.Linear(2 * WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 1))
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits ``[B, A * (N + 1)]``."""
         known = features.reshape(len(features), -1, WIDTH)
         whole = known[:, -1]
-        nodes = known[:, : self.subtasks]
+        nodes = self.node(known[:, : self.subtasks])
         found = []
         for a in range(self.agents):
             who = torch.zeros_like(whole) if self.first_agent is None else known[:, self.first_agent + a]
             about = torch.cat([whole, who], dim=-1)
-            each = about.unsqueeze(1).expand(-1, self.subtasks, -1)
-            found += [self.start(torch.cat([nodes, each], dim=-1)).squeeze(-1), self.wait(about)]
+            each = torch.relu(nodes + self.about(about).unsqueeze(1))
+            found += [self.start(each).squeeze(-1), self.wait(about)]
         return torch.cat(found, dim=1)
 
 

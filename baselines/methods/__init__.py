@@ -44,6 +44,8 @@ class Settings(BaseModel):
         eval_every: steps between evaluations on validation seeds.
         eval_episodes: how many episodes each of them plays.
         save_every: steps between checkpoints.
+        instances: how many tasks the training split has; None for as many as are certified. Who sees few
+            learns them by heart.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,6 +65,7 @@ class Settings(BaseModel):
     eval_every: Positive = 50_000
     eval_episodes: Positive = 50
     save_every: Positive = 25_000
+    instances: Positive | None = None
 
 
 class OnPolicy(Settings):
