@@ -108,8 +108,12 @@ class Course(BaseCallback):
 
     def _now(self) -> dict[str, Any]:
         """Return the present success rate of training, beside the latest validation."""
+        return {**self.last, "training": self._recent()}
+
+    def _recent(self) -> float | None:
+        """Return the share of the latest training episodes that succeeded, None before the first."""
         recent = self.model.ep_success_buffer
-        return {**self.last, "training": float(np.mean(recent)) if recent else None}
+        return float(np.mean(recent)) if recent else None
 
     def _measure(self, steps: int) -> None:
         """Play the validation episodes; keep the agent if none was better."""
@@ -120,7 +124,12 @@ class Course(BaseCallback):
             self.model.policy, self._batch,
             masked=bool(self.about["masked"]), recurrent=self.run.method == "recurrent_ppo",
         )  # fmt: skip
-        self.last = {"step": steps, "played": adapter_of(self.model.env).ticks, **found}
+        self.last = {
+            "step": steps,
+            "played": adapter_of(self.model.env).ticks,
+            "training": self._recent(),
+            **found,
+        }
         train.append_row(self.folder, {"kind": "validation", **self.last})
         for name, value in found.items():
             self.model.logger.record(f"validation/{name}", value)
