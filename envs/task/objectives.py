@@ -88,7 +88,9 @@ class Problem:
         self.objective = objective
         self.known = known
         self.sheet = sheet = Sheet(look, ticks, often, known, lenient)
-        self.impossible = False
+        self.impossible = not look.begun <= sheet.runs.keys()
+        for i in look.begun & sheet.runs.keys():
+            sheet.circuit.clause(sheet.runs[i][0].present)
         add_fading(sheet)
         add_attempts(sheet)
         add_needs(sheet)

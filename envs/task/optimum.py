@@ -17,8 +17,10 @@ from stratagym.envs.task.document import Task
 from stratagym.envs.task.graph import TaskGraph
 from stratagym.envs.task.objectives import TOLERANCE, Answer, Effort, Problem
 from stratagym.envs.task.outlook import OBJECTIVES, Objective, Outlook, fading, read
+from stratagym.envs.task.remainder import remainder
 from stratagym.envs.task.repeats import Repeats, first_success, repeats
 from stratagym.envs.task.replay import Played, Run, play, verify_schedule
+from stratagym.envs.task.view import TaskView
 
 __all__ = ["Objective", "Run", "Solution", "optimum", "verify_schedule"]
 
@@ -79,11 +81,12 @@ def optimum(
     objective: Objective | None = None,
     *,
     seed: int | None = None,
+    since: TaskView | None = None,
     time_limit: float = 20.0,
     workers: int = 1,
     deterministic: bool = True,
 ) -> Solution:
-    """Compute the best value of a task in the abstract world.
+    """Compute the best value of a task in the abstract world, from its beginning or from any moment.
 
     Args:
         task: a loaded task, or its graph.
@@ -92,6 +95,9 @@ def optimum(
             default without a goal) or ``tardiness`` (weighted, at the end of the episode).
         seed: the seed whose draws are known; None leaves random ones open, which gives a
             bound only if there are any.
+        since: the moment from which on it is solved, as it is seen with ``full`` knowledge; None for the
+            beginning. The schedule then has the runs that are still to be started; value
+            and bound are of the whole episode, as far as it can still be changed.
         time_limit: effort in seconds; with ``deterministic`` in the solver's own units of
             work, about a second each.
         workers: parallel searches.
@@ -102,11 +108,39 @@ def optimum(
         The solution; see ``Solution`` for what it claims.
 
     Raises:
-        ValueError: if the objective does not fit the task.
+        ValueError: if the objective does not fit the task; or, ``since`` some moment, if a seed is
+            named, anything but the makespan is asked for (what was paid, or late, is no longer
+            seen), or the moment does not say enough (see ``remainder``).
     """
     graph = task if isinstance(task, TaskGraph) else task.graph
     chosen = _choose(graph, objective)
-    look = Outlook.of(graph, seed)
+    if since is None:
+        return _solved(graph, chosen, seed, frozenset(), time_limit, workers, deterministic)
+    if seed is not None or chosen != "makespan":
+        raise ValueError("since: from a moment on only makespans are solved, without known draws")
+    left = remainder(graph, since)
+    found = _solved(left.graph, chosen, None, left.begun, time_limit, workers, deterministic)
+    later = tuple(run for run in found.schedule if run.subtask in left.names)
+    if left.exact:
+        return replace(found, schedule=later)
+    bound = _arithmetic(left.graph, chosen)
+    if found.value is not None and found.value <= bound + TOLERANCE:
+        return replace(found, schedule=later)
+    kind: Kind = "bound" if found.value is None else "best known"
+    return replace(found, schedule=later, bound=bound, proved=False, kind=kind)
+
+
+def _solved(
+    graph: TaskGraph,
+    chosen: Objective,
+    seed: int | None,
+    begun: frozenset[int],
+    time_limit: float,
+    workers: int,
+    deterministic: bool,
+) -> Solution:
+    """Compute the best value of a task of which some runs are given."""
+    look = Outlook.of(graph, seed, begun)
     is_open = seed is None and (graph.random or look is None)
     is_open = is_open or any(s.duration.kind == "world" for s in graph.subtasks)
     known = heads(graph)

@@ -31,14 +31,16 @@ class Outlook:
         graph: the task.
         seed: the seed of the draws; None leaves every draw open, to be chosen at will.
         when: the tick of each event.
+        begun: subtasks whose first run is part of every play.
     """
 
     graph: TaskGraph
     seed: int | None
     when: tuple[int, ...]
+    begun: frozenset[int] = frozenset()
 
     @classmethod
-    def of(cls, graph: TaskGraph, seed: int | None) -> Outlook | None:
+    def of(cls, graph: TaskGraph, seed: int | None, begun: frozenset[int] = frozenset()) -> Outlook | None:
         """Return the outlook, None if the tick of an event is open."""
         when = []
         for index, event in enumerate(graph.events):
@@ -46,7 +48,7 @@ class Outlook:
             if lo != hi and seed is None:
                 return None
             when.append(lo if lo == hi else lo + draw_below(hi - lo + 1, seed or 0, EVENT, index, 1))
-        return cls(graph, seed, tuple(when))
+        return cls(graph, seed, tuple(when), begun)
 
     def events(self, kind: str) -> Iterator[tuple[int, Event]]:
         """Yield (tick, event) of one kind in the order in which they apply."""

@@ -48,7 +48,7 @@ def repeats(look: Outlook, objective: Objective, ticks: int, first: tuple[int | 
     graph = look.graph
     counts: dict[int, int] = {}
     most: dict[int, int] = {}
-    for i in sorted(useful(graph, objective)):
+    for i in sorted(useful(graph, objective) | look.begun):
         start = first[i]
         if start is None or start >= ticks:
             continue
@@ -65,7 +65,9 @@ def repeats(look: Outlook, objective: Objective, ticks: int, first: tuple[int | 
         _tighten(look, readers, counts, most, settled)
         if (counts, settled) == before:
             break
-    return Repeats(counts, frozenset(settled) if objective == "makespan" else frozenset())
+    # What has begun is no matter of choice: it may be of no use, and may spoil.
+    counts.update({i: max(1, counts.get(i, 0)) for i in look.begun})
+    return Repeats(counts, frozenset(settled) - look.begun if objective == "makespan" else frozenset())
 
 
 def _by_time(look: Outlook, objective: Objective, i: int, span: int, most: int) -> int:
