@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from stratagym.baselines.rollout import Episode
+from stratagym.baselines.rollout import Episode, Step
 from stratagym.envs.api.options import Options, flat_view
 from stratagym.envs.certificates import FOLDER, file_of, pack, pack_dims
 from stratagym.envs.domains.domain import SIZES, SPLITS, TaskSource
@@ -38,8 +38,9 @@ EFFORT = 6.0
 EFFORT_IN_PLACE = 1.0
 """The same where the abstract optimum is only a bound, since the ways count for more."""
 
-WITNESSES = {"grid": ("hierarchical", "errands"), "places": ("rounds",), "plane": ("tours",)}
-"""By kind of world agents by name, of which the best is the witness. On a map walks often cost more than
+WITNESSES = {"grid": ("errands", "hierarchical"), "places": ("rounds",), "plane": ("tours",)}
+"""By kind of world agents by name, of which the best is the witness; whoever is slower than those before
+it is stopped there. On a map walks often cost more than
 work, which errands count exactly and the optimum planner estimates. Among places ways and hours are
 known as a table, and on a plane an order of clips is a tour: those planners count them exactly."""
 
@@ -86,24 +87,45 @@ def witnessed(task: Task, scene: Scene) -> float | None:
     """Return the makespan of the best witness, None if none succeeds."""
     model = Model("witness", 1, lambda index: task, scene=lambda index: scene)
     seeds = WITNESS_SEEDS if task.graph.random or _draws(scene.to_dict()) else WITNESS_SEEDS[:1]
-    values = []
+    best: float | None = None
     for name in WITNESSES[scene.kind]:
-        episodes = [_play(model, name, seed) for seed in seeds]
+        try:
+            episodes = [_play(model, name, seed, best) for seed in seeds]
+        except _Slower:
+            continue
         times = [episode.time for episode in episodes if episode.success]
         if times:
-            values.append(float(max(times)))
-    return min(values, default=None)
+            best = float(max(times))
+    return best
 
 
-def _play(model: Model, name: str, seed: int, listener: Any = None) -> Episode:
-    """Play one episode of an agent by name; a planner gets the scripted skills of the world."""
+class _Slower(Exception):
+    """A witness takes longer than another one did."""
+
+
+def _play(model: Model, name: str, seed: int, best: float | None) -> Episode:
+    """Play one episode of an agent by name; a planner gets the scripted skills of the world.
+
+    Args:
+        model: the task and its scene.
+        name: of the agent.
+        seed: of the reset.
+        best: the makespan of another witness, None if there is none.
+
+    Raises:
+        _Slower: as soon as the episode is longer than that.
+    """
     from stratagym.agents.zoo import in_world
     from stratagym.baselines.player import load_agent
     from stratagym.baselines.rollout import play
     from stratagym.envs.api.single import TaskEnv
 
+    def watch(step: Step) -> None:
+        if best is not None and step.time + step.elapsed > best:
+            raise _Slower
+
     env = TaskEnv(model, Options(reward="task", executor="interpreted"))
-    return play(env, in_world(load_agent(name)), seed, listener)
+    return play(env, in_world(load_agent(name)), seed, watch)
 
 
 def _draws(scene: Any) -> bool:
@@ -270,7 +292,7 @@ def witness_play(model: Model, options: Options) -> Iterator[dict[str, Any]]:
 
     scene = model.scene(0)
     assert scene is not None
-    env, agent = TaskEnv(model, options), in_world(load_agent(WITNESSES[scene.kind][0]))
+    env, agent = TaskEnv(model, options), in_world(load_agent(WITNESSES[scene.kind][-1]))
     for k in range(min(SHOWN, model.count)):
         obs, _ = env.reset(seed=0, options={"instance": k})
         agent.reset(0)
