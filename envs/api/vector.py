@@ -326,9 +326,10 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         lanes, count = self._lanes, self.num_envs
         graphs = [self.model.graph(int(k)) for k in out.ints[at_lanes.O_TASK]]
         s, sb = np.asarray(lanes.s[:count], np.int32), np.asarray(lanes.sb[:count], np.uint64)
-        found: Obs = self._graph_view.observations(
-            graphs, s, sb, lanes.memory, self._orders or [None] * count
-        )
+        orders: Sequence[Order | None] = self._orders
+        if not orders:
+            orders = [None] * count
+        found: Obs = self._graph_view.observations(graphs, s, sb, lanes.memory, orders)
         return found
 
     def _draw_orders(self, out: at_lanes.Outputs) -> None:
