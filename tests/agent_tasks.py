@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
@@ -11,45 +11,8 @@ import numpy as np
 
 import stratagym  # noqa: F401  (registers the ids)
 from stratagym.agents.base import Agent as AgentProtocol
-from stratagym.envs.task.graph import TRUE, Agent, Duration, Gate, Item, Resource, Subtask, TaskGraph
+from stratagym.envs.task.graph import Item, Resource, TaskGraph
 from stratagym.envs.task.view import AgentView, Observation, RunView, Status, TaskView, hide_times
-
-
-def subtask(name: str, duration: int = 1, **fields: Any) -> Subtask:
-    """Return a subtask with the page's defaults; ``pay_group`` must be set by ``graph``."""
-    defaults: dict[str, Any] = {
-        "attended": None,
-        "needs": TRUE,
-        "lags": (),
-        "release": 0,
-        "deadline": None,
-        "uses": (),
-        "consumes": (),
-        "requires": (),
-        "produces": (),
-        "agents": 1,
-        "skill": None,
-        "success": 1.0,
-        "attempts": None,
-        "repeatable": False,
-        "reward": 0.0,
-        "pay_group": -1,
-    }
-    return Subtask(name=name, **{**defaults, "duration": Duration("fixed", (duration,)), **fields})
-
-
-def graph(subtasks: Sequence[Subtask], gates: Sequence[Gate] = (), **fields: Any) -> TaskGraph:
-    """Return a task of these subtasks and gates; pay groups are single unless set."""
-    paid = tuple(replace(s, pay_group=i) if s.pay_group < 0 else s for i, s in enumerate(subtasks))
-    defaults: dict[str, Any] = {
-        "horizon": None,
-        "agents": (Agent("agent 0"),),
-        "skills": (),
-        "resources": (),
-        "items": (),
-        "goal": None,
-    }
-    return TaskGraph(name="by hand", subtasks=paid, gates=tuple(gates), **{**defaults, **fields})
 
 
 def resources(**capacity: int) -> tuple[Resource, ...]:

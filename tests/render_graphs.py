@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hand_made import graph, subtask
 from stratagym.envs.task.graph import (
     TRUE,
     Agent,
@@ -20,35 +21,10 @@ from stratagym.envs.task.graph import (
     Item,
     Lag,
     Resource,
-    Subtask,
     TaskGraph,
 )
 
 Literals = list[int | tuple[int, str]]
-
-
-def subtask(name: str, duration: int | Duration = 1, **fields: Any) -> Subtask:
-    """Return a subtask with everything that is not given left at its default."""
-    values: dict[str, Any] = {
-        "attended": None,
-        "needs": TRUE,
-        "lags": (),
-        "release": 0,
-        "deadline": None,
-        "uses": (),
-        "consumes": (),
-        "requires": (),
-        "produces": (),
-        "agents": 1,
-        "skill": None,
-        "success": 1.0,
-        "attempts": None,
-        "repeatable": False,
-        "reward": 0.0,
-        "pay_group": 0,
-    }
-    length = duration if isinstance(duration, Duration) else Duration("fixed", (duration,))
-    return Subtask(name=name, duration=length, **{**values, **fields})
 
 
 @dataclass
@@ -74,7 +50,7 @@ def tea() -> TaskGraph:
     brew = gates.all(0, 1)
     goal = gates.all(2, 3, 1)
     kettle: Amounts = ((0, 1),)
-    return TaskGraph(
+    return graph(
         name="tea for two",
         horizon=60,
         agents=(Agent("agent 0"),),
@@ -132,7 +108,7 @@ def bakery() -> TaskGraph:
         {"duration": 2, "needs": pack},
         {"duration": 6, "needs": 10, "deadline": 60, "reward": 10.0, "lags": (Lag((2,), "start", 20, 50),)},
     ]
-    return TaskGraph(
+    return graph(
         name="birthday cake",
         horizon=80,
         agents=(Agent("baker"), Agent("apprentice")),
@@ -194,7 +170,7 @@ def random_graph(n: int, seed: int, depth: int = 5) -> TaskGraph:
             )
         )
     goal = gates.all(*(i for i in range(n) if layer[i] == layer[-1]))
-    return TaskGraph(
+    return graph(
         name=f"random {n}",
         horizon=120,
         agents=(Agent("agent 0"), Agent("agent 1")),

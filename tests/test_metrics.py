@@ -8,37 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+import hand_made
+from hand_made import subtask
 from stratagym.baselines import metrics
-from stratagym.envs.task.graph import TRUE, Agent, Duration, Gate, Item, Lag, Subtask, TaskGraph
-
-
-def subtask(name: str, duration: int, needs: int = TRUE, **fields: Any) -> Subtask:
-    """Return a subtask with nothing but a duration and needs, unless told otherwise."""
-    plain = {
-        "attended": None,
-        "lags": (),
-        "release": 0,
-        "deadline": None,
-        "uses": (),
-        "consumes": (),
-        "requires": (),
-        "produces": (),
-        "agents": 1,
-        "skill": None,
-        "success": 1.0,
-        "attempts": None,
-        "repeatable": False,
-        "reward": 0.0,
-        "pay_group": 0,
-    }
-    return Subtask(name=name, duration=Duration("fixed", (duration,)), needs=needs, **{**plain, **fields})
+from stratagym.envs.task.graph import Agent, Gate, Item, Lag, Subtask, TaskGraph
 
 
 def graph(subtasks: tuple[Subtask, ...], gates: tuple[Gate, ...], goal: int | None) -> TaskGraph:
     """Return a graph with two agents and nothing else."""
-    subtasks = tuple(replace(s, pay_group=i) for i, s in enumerate(subtasks))
     agents = (Agent("agent 0"), Agent("agent 1"))
-    return TaskGraph("t", 50, agents, (), (), (), subtasks, gates, goal)
+    return hand_made.graph(subtasks, gates, horizon=50, agents=agents, goal=goal)
 
 
 def event(tick: int, kind: str, name: str, *agents: int) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hand_made import subtask
 from random_tasks import random_task
-from render_graphs import bakery, random_graph, subtask, tea
+from render_graphs import bakery, random_graph, tea
 from stratagym.envs.render import (
     bars,
     canvas,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent_tasks import graph, subtask
+from hand_made import graph, subtask
 from stratagym.agents.base import Case, Goal, Mark, Move
 from stratagym.agents.critics.effect import EffectCritic, surprises
 from stratagym.agents.memories.latest import LatestMemory

@@ -8,7 +8,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from agent_tasks import graph, items, observe, resources, subtask
+from agent_tasks import items, observe, resources
+from hand_made import graph, subtask
 from stratagym.agents.base import Agent as AgentProtocol
 from stratagym.agents.planners.dispatch import RULES, RandomAgent, RuleAgent
 from stratagym.agents.planners.grprop import GRPropAgent

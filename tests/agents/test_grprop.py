@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_tasks import graph, items, observe, subtask
+from agent_tasks import items, observe
+from hand_made import graph, subtask
 from stratagym.agents.planners.dispatch import Situation
 from stratagym.agents.planners.grprop import PARAMETERS, GRPropAgent, Parameters, gradient, soft_return
 from stratagym.agents.planners.structure import Structure

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_tasks import graph, items, subtask
+from agent_tasks import items
+from hand_made import graph, subtask
 from stratagym.agents.planners.structure import (
     ALWAYS,
     NEVER,

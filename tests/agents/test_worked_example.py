@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_tasks import graph, observe, subtask
+from agent_tasks import observe
+from hand_made import graph, subtask
 from stratagym.agents.zoo import make_agent
 from stratagym.envs.task.graph import Agent
 

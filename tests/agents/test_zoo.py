@@ -8,7 +8,8 @@ import types
 import numpy as np
 import pytest
 
-from agent_tasks import graph, observe, subtask
+from agent_tasks import observe
+from hand_made import graph, subtask
 from stratagym.agents.base import Agent
 from stratagym.agents.zoo import AGENTS, make_agent
 
