@@ -42,6 +42,8 @@ class Study:
         settings: method -> settings that differ from its file.
         test_episodes: of each run's evaluation.
         against: agents that are evaluated beside.
+        held_out: options of the final evaluation that differ from those of training; None for the
+            test split as it is.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Study:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     test_episodes: int = 100
     against: tuple[str, ...] = ("random",)
+    held_out: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Job:
     changes: Mapping[str, Any]
     test_episodes: int
     against: tuple[str, ...]
+    held_out: EnvironmentSpec | None
 
 
 def study_names() -> tuple[str, ...]:
@@ -90,6 +94,7 @@ def load_study(name: str) -> Study:
         settings=data.get("settings", {}),
         test_episodes=data.get("test_episodes", 100),
         against=tuple(data.get("against", ("random",))),
+        held_out=data.get("held_out"),
     )
 
 
@@ -98,12 +103,19 @@ def jobs_of(study: Study, out: Path) -> list[Job]:
     return [
         Job(
             method, spec, seed, out / RUNS / f"{method}--{slug(spec.label)}--{seed}",
-            study.settings.get(method, {}), study.test_episodes, study.against,
+            study.settings.get(method, {}), study.test_episodes, study.against, held_out_of(study, spec),
         )
         for seed in range(study.seeds)
         for spec in study.environments
         for method in study.methods
     ]  # fmt: skip
+
+
+def held_out_of(study: Study, spec: EnvironmentSpec) -> EnvironmentSpec | None:
+    """Return what the runs of an environment are evaluated on at the end; None for its test split."""
+    if study.held_out is None:
+        return None
+    return EnvironmentSpec(spec.id, {**spec.options, **study.held_out})
 
 
 def run_study(
@@ -199,7 +211,7 @@ def run_job(job: Job) -> None:
     train.path_on()
     train.train(
         job.method, job.spec, job.folder, seed=job.seed, changes=job.changes, resume=True,
-        test_episodes=job.test_episodes, against=job.against,
+        test_episodes=job.test_episodes, against=job.against, held_out=job.held_out,
     )  # fmt: skip
 
 

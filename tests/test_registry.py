@@ -178,3 +178,25 @@ def test_wrong_entry_points(monkeypatch: pytest.MonkeyPatch, loaded: Any, text: 
     install(monkeypatch, loaded)
     with pytest.raises(ValueError, match=text):
         registry.find_domains()
+
+
+@pytest.mark.parametrize("name", ["Crafting", "Graph"])
+def test_more_instances_look_the_same(name: str) -> None:
+    """Instances beyond the certified ones fit the certified shapes, in every view; others are passed over."""
+    small = registry.source_of(name, {"size": "small", "instances": 400})
+    known, more = (registry.model_of(domain=name, size="small", instances=count) for count in (None, 400))
+    assert more.count == 400
+    assert more.dims == known.dims
+    whole = [more.loaded(k).name for k in range(400)]
+    assert len(set(whole)) == 400
+    assert whole[:100] == [known.loaded(k).name for k in range(100)]
+    assert whole != [small.mapping(k)["name"] for k in range(400)]
+    for view in ("flat", "graph"):
+        envs = [
+            gymnasium.make(f"stratagym/{name}-v0", size="small", instances=count, view=view)
+            for count in (None, 400)
+        ]
+        assert envs[0].observation_space == envs[1].observation_space
+        seen, _ = envs[1].reset(seed=0, options={"instance": 399})
+        assert envs[1].observation_space.contains(seen)
+    assert more.reference(399).kind == "proved"

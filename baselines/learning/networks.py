@@ -19,13 +19,21 @@ from stratagym.envs.views.graph_parts import EDGE_KINDS, NODE_KINDS
 
 WIDTH = 32
 """Width of the graph network."""
-ROUNDS = 2
+ROUNDS = 4
 """How often neighbours tell each other what they know."""
 
 
 def symlog(x: Tensor) -> Tensor:
     """Return numbers of any size on a scale that a network can take: sign(x) log(1 + |x|)."""
     return torch.sign(x) * torch.log1p(torch.abs(x))
+
+
+def scaled(x: Tensor) -> Tensor:
+    """Return numbers twice, ``[..., 2 * F]``: by ``symlog``, and in tens up to a hundred.
+
+    On the first scale numbers of any size have room; on the second small ones can be added and compared.
+    """
+    return torch.cat([symlog(x), (x / 10.0).clamp(-10.0, 10.0)], dim=-1)
 
 
 class FlatExtractor(BaseFeaturesExtractor):
@@ -93,9 +101,9 @@ class GraphExtractor(BaseFeaturesExtractor):
         time = observation_space["time"].shape
         assert time is not None
         self.kind = nn.Embedding(len(NODE_KINDS), WIDTH)
-        self.first = nn.Linear(shape[1] + time[0], WIDTH)
+        self.first = nn.Linear(2 * (shape[1] + time[0]), WIDTH)
         self.edge_kind = nn.Embedding(2 * len(EDGE_KINDS), WIDTH)
-        self.edge_numbers = nn.Linear(columns, WIDTH) if columns else None
+        self.edge_numbers = nn.Linear(2 * columns, WIDTH) if columns else None
         self.message = nn.ModuleList(nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(ROUNDS))
         self.context = nn.ModuleList(nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(ROUNDS))
         self.update = nn.ModuleList(nn.Linear(2 * WIDTH, WIDTH) for _ in range(ROUNDS))
@@ -110,9 +118,9 @@ class GraphExtractor(BaseFeaturesExtractor):
         place = mask.flatten().nonzero().squeeze(1)
         graph = place // count
         size = torch.bincount(graph, minlength=batch).clamp(min=1).unsqueeze(1).float()
-        nodes = symlog(observations["nodes"].float()).flatten(0, 1).index_select(0, place)
-        time = symlog(observations["time"].float()).index_select(0, graph)
-        known = self.first(torch.cat([nodes, time], dim=-1))
+        nodes = observations["nodes"].float().flatten(0, 1).index_select(0, place)
+        time = observations["time"].float().index_select(0, graph)
+        known = self.first(scaled(torch.cat([nodes, time], dim=-1)))
         if "node_kind" in observations:
             known = known + self.kind(observations["node_kind"].long().flatten().index_select(0, place))
         known = torch.relu(known)
@@ -144,7 +152,7 @@ class GraphExtractor(BaseFeaturesExtractor):
         kind = observations["edge_kind"].long()[row, column]
         said = self.edge_kind(torch.cat([kind, kind + len(EDGE_KINDS)]))
         if self.edge_numbers is not None:
-            numbers = self.edge_numbers(symlog(observations["edge_features"].float()[row, column]))
+            numbers = self.edge_numbers(scaled(observations["edge_features"].float()[row, column]))
             said = said + torch.cat([numbers, numbers])
         source, target = torch.cat([ends[:, 0], ends[:, 1]]), torch.cat([ends[:, 1], ends[:, 0]])
         degree = torch.bincount(target, minlength=len(place)).clamp(min=1).float()
@@ -154,7 +162,8 @@ class GraphExtractor(BaseFeaturesExtractor):
     def _hear(words: Tensor, edges: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
         """Return for every node the sum of what its neighbours say."""
         source, target, said, weight = edges
-        heard = torch.relu(words.index_select(0, source) + said)
+        # In place: these are the largest tensors, and making one costs more than computing it.
+        heard = words.index_select(0, source).add_(said).relu_()
         return torch.zeros_like(words).index_add(0, target, heard) * weight
 
 

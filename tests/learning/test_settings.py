@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from stratagym.baselines import methods
-from stratagym.baselines.suites import InputError
+from stratagym.baselines.learning import build
+from stratagym.baselines.suites import EnvironmentSpec, InputError, parse_environment
+from stratagym.envs.domains.domain import SPLITS
 
 
 @pytest.mark.parametrize("method", methods.METHODS)
@@ -59,3 +61,13 @@ def test_changes_are_read_as_yaml() -> None:
     }
     with pytest.raises(InputError, match="not key=value"):
         methods.parse_changes(["lanes"])
+
+
+def test_only_training_has_more_instances() -> None:
+    """``instances`` enlarges the training split alone, and is refused where there is no such option."""
+    few = methods.load_settings("ppo", "stratagym/Cooking-v0", {"instances": 7})
+    spec = parse_environment("stratagym/Cooking-v0:size=small")
+    asked = {split: build.options_for(spec, few, split).get("instances") for split in SPLITS}
+    assert asked == {"train": 7, "validation": None, "test": None}
+    with pytest.raises(InputError, match="instances=7"):
+        build.options_for(EnvironmentSpec("stratagym/Task-v0", {"task": "tea.yaml"}), few, "train")
