@@ -124,7 +124,7 @@ def _play(model: Model, name: str, seed: int, best: float | None) -> Episode:
         if best is not None and step.time + step.elapsed > best:
             raise _Slower
 
-    env = TaskEnv(model, Options(reward="task", executor="interpreted"))
+    env = TaskEnv(model, Options(reward="task", executor="interpreted", end_on_dead_end=True))
     return play(env, in_world(load_agent(name)), seed, watch)
 
 

@@ -68,9 +68,10 @@ class Schedule:
 
 
 class OptimalAgent(BeamAgent):
-    """Solves the task at the first act of an episode and replays the schedule.
+    """Solves the task at its first act and replays the schedule.
 
-    Random and eventful tasks are solved as they are expected to go: drawn durations
+    Asked first in the middle of an episode, as planners are whose plan in a world has failed, it solves
+    what is left of the task. Random and eventful tasks are solved as they are expected to go: drawn durations
     at their mean, successes certain where they are possible, unknown events left
     out; hindsight is not for agents. As soon as something is not as planned, the
     rest of the episode is played by beam search from the present state, which the
@@ -85,6 +86,7 @@ class OptimalAgent(BeamAgent):
         time_limit: float = 20.0,
         width: int = 8,
         nodes: int = 4000,
+        resolve: float = 2.0,
     ) -> None:
         """Make an agent.
 
@@ -95,9 +97,11 @@ class OptimalAgent(BeamAgent):
                 so that the schedule is the same on every machine.
             width: width of the beam when the schedule is left.
             nodes: simulated steps that a search may take when the schedule is left.
+            resolve: effort of the solver where the agent is asked first in the middle of an episode, as
+                planners are whose plan in a world has failed; 0 for beam search there.
         """
         super().__init__(width=width, nodes=nodes, objective=objective)
-        self._limit = time_limit
+        self._limit, self._resolve = time_limit, resolve
 
     def reset(self, seed: int) -> None:
         """Forget the last episode."""
@@ -121,10 +125,12 @@ class OptimalAgent(BeamAgent):
 
     def _solve(self, task: TaskView, rows: int) -> str | None:
         """Solve the task if it can be, and return a note for the trace."""
-        if task.graph is None or task.knowledge != "full" or rows < len(task.agents) or task.time:
+        limit = self._resolve if task.time else self._limit
+        if task.graph is None or task.knowledge != "full" or rows < len(task.agents) or not limit:
             return None
+        since = task if task.time else None
         try:
-            solution = optimum(expected(task.graph), self._objective, time_limit=self._limit)
+            solution = optimum(expected(task.graph), self._objective, since=since, time_limit=limit)
         except ValueError as error:  # the objective does not fit the task
             return f"no schedule: {error}"
         if solution.value is None or not solution.schedule:
