@@ -56,6 +56,8 @@ def options_for(spec: EnvironmentSpec, settings: Settings, split: str | None = N
         options["reward"] = settings.reward
     if spec.id == TASK_ID:
         options["default_horizon"] = True  # what learns needs an end
+    if settings.end_on_dead_end and split == "train":
+        options["end_on_dead_end"] = True
     options |= spec.options
     known = gymnasium.registry.get(spec.id)
     domain = known.kwargs.get("domain") if known is not None else None

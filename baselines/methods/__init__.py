@@ -46,6 +46,8 @@ class Settings(BaseModel):
         save_every: steps between checkpoints.
         instances: how many tasks the training split has; None for as many as are certified. Who sees few
             learns them by heart.
+        end_on_dead_end: whether training begins anew as soon as it is proved that the goal is out of reach:
+            what follows teaches nothing. Evaluation plays on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +68,7 @@ class Settings(BaseModel):
     eval_episodes: Positive = 50
     save_every: Positive = 25_000
     instances: Positive | None = None
+    end_on_dead_end: bool = False
 
 
 class OnPolicy(Settings):

@@ -63,11 +63,15 @@ def test_changes_are_read_as_yaml() -> None:
         methods.parse_changes(["lanes"])
 
 
-def test_only_training_has_more_instances() -> None:
-    """``instances`` enlarges the training split alone, and is refused where there is no such option."""
+def test_what_makes_training_easier_is_not_in_evaluation() -> None:
+    """``instances`` and ``end_on_dead_end`` change the training split alone; what does not exist is refused."""
     few = methods.load_settings("ppo", "stratagym/Cooking-v0", {"instances": 7})
     spec = parse_environment("stratagym/Cooking-v0:size=small")
     asked = {split: build.options_for(spec, few, split).get("instances") for split in SPLITS}
     assert asked == {"train": 7, "validation": None, "test": None}
+    short = methods.load_settings("ppo", "stratagym/Cooking-v0", {"end_on_dead_end": True})
+    assert {split: "end_on_dead_end" in build.options_for(spec, short, split) for split in SPLITS} == {
+        "train": True, "validation": False, "test": False,
+    }  # fmt: skip
     with pytest.raises(InputError, match="instances=7"):
         build.options_for(EnvironmentSpec("stratagym/Task-v0", {"task": "tea.yaml"}), few, "train")
