@@ -64,7 +64,7 @@ def test_changes_are_read_as_yaml() -> None:
 
 
 def test_what_makes_training_easier_is_not_in_evaluation() -> None:
-    """``instances`` and ``end_on_dead_end`` change the training split alone; what does not exist is refused."""
+    """``instances`` and ``end_on_dead_end`` change the training split alone; a lacking option is refused."""
     few = methods.load_settings("ppo", "stratagym/Cooking-v0", {"instances": 7})
     spec = parse_environment("stratagym/Cooking-v0:size=small")
     asked = {split: build.options_for(spec, few, split).get("instances") for split in SPLITS}
