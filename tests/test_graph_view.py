@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from random_tasks import random_task
 from stratagym.envs.api.options import Options
 from stratagym.envs.api.single import TaskEnv
+from stratagym.envs.api.vector import TaskVectorEnv
 from stratagym.envs.registry import find_domains
 from stratagym.envs.step import Model
 from stratagym.envs.task.graph import Duration
 from stratagym.envs.task.spec import TaskError, load_task
+from stratagym.envs.task.view import Knowledge
 from stratagym.envs.views.graph import GraphView
 from stratagym.envs.views.graph_facts import COLUMNS, KEEPABLE, MOVING, facts_of
 from stratagym.envs.views.graph_parts import EDGE_KINDS, EDGE_NUMBERS, NODE_KINDS, NUMBERS
@@ -489,3 +491,27 @@ def test_lanes_of_a_batch_equal_single_environments(knowledge: str, mode: str) -
             ends += int(over[k])
     assert ends > 0
     batch.close()
+
+
+@pytest.mark.parametrize("knowledge", KNOWLEDGE)
+def test_lanes_show_what_single_environments_show(knowledge: Knowledge) -> None:
+    """Many lanes on tasks of different sizes, with events and automata, are written as one alone is."""
+    count = 6
+    model = Model("lanes", count, lambda k: random_task(30 + k, size=4 + k, horizon=True))
+    options = Options(view="graph", knowledge=knowledge, reward="task", executor="interpreted")
+    lanes = TaskVectorEnv(count, model, options, autoreset_mode="Disabled")
+    singles = [TaskEnv(model, options) for _ in range(count)]
+    rng = np.random.default_rng(0)
+    shown, info = lanes.reset(seed=0)
+    alone = [env.reset(seed=k)[0] for k, env in enumerate(singles)]
+    over = np.zeros(count, bool)
+    for _ in range(40):
+        for k in np.flatnonzero(~over):
+            assert same({name: part[k] for name, part in shown.items()}, alone[k])
+        masks = info["action_mask"].reshape(count, model.agents, -1)
+        actions = (masks * rng.random(masks.shape)).argmax(axis=-1)
+        shown, _, terminated, truncated, info = lanes.step(actions if model.agents > 1 else actions[:, 0])
+        for k in np.flatnonzero(~over):
+            alone[k] = singles[k].step(actions[k] if model.agents > 1 else actions[k, 0])[0]
+        over |= terminated | truncated
+    assert {int(i) for i in info["instance"]} != {int(info["instance"][0])}
