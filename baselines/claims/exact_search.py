@@ -2,7 +2,8 @@
 
 Owns a breadth-first search over the states of lanes: all states that can be reached in t ticks,
 then all in t + 1, each once. States are stepped by the compiled batch, so what is searched is the
-environment itself: walking, turning, carrying and attempting. What is proved to need as long as
+environment itself: walking, turning, carrying and attempting, or among places travelling, opening, taking
+and putting down. What is proved to need as long as
 the best that is known is left out (the abstract bound: the longest chain of what is still to be
 done), and so is a state that was met earlier, for time alone changes nothing here.
 
@@ -31,13 +32,13 @@ from stratagym.envs.api.lanes import (
     SETTINGS,
     Lanes,
 )
-from stratagym.envs.domains import kitchen, mining, rearrangement
+from stratagym.envs.domains import house, kitchen, mining, rearrangement
 from stratagym.envs.rewards import TASK_REWARD
 from stratagym.envs.step import Model
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.graph import TRUE, TaskGraph
 from stratagym.envs.task.kernel import TICK_CLOCK
-from stratagym.envs.worlds import grid_kernel, sites
+from stratagym.envs.worlds import grid_kernel, places, sites
 
 LANES = 4096
 """States that are stepped at a time."""
@@ -45,10 +46,9 @@ LANES = 4096
 MOST_STATES = 1_500_000
 """States after which the search gives up."""
 
-AGENT = "optimal"
-"""The planner whose scripted agent is compared with the search."""
+AGENTS = {"Kitchen": "optimal", "Mining": "optimal", "Rearrangement": "optimal", "House": "rounds"}
+"""By domain the planner whose scripted agent is compared with the search: its witness."""
 
-DOMAINS = ("Kitchen", "Mining", "Rearrangement")
 INSTANCES = 10
 HORIZON = 400
 
@@ -72,24 +72,30 @@ def check_timeless(graph: TaskGraph) -> None:
     """Refuse a task in which the same state is worth more or less at another time, or draws matter.
 
     Raises:
-        ValueError: for releases, deadlines, events, constraints, draws, or several agents.
+        ValueError: for releases, deadlines, events, constraints, draws, starts that take no time, or
+            several agents.
     """
     fixed = all(
-        s.duration.kind == "fixed" and s.success == 1.0 and s.deadline is None and s.release == 0
+        s.duration.kind == "fixed"
+        and s.success == 1.0
+        and s.deadline is None
+        and s.release == 0
+        and s.attended != 0
         for s in graph.subtasks
     )
     if not fixed or graph.events or graph.constraints or len(graph.agents) > 1:
         raise ValueError(
-            "the search takes tasks of one agent without draws, windows in time, events and formulas"
+            "the search takes tasks of one agent without draws, windows in time, starts that take no time, "
+            "events and formulas"
         )
 
 
 def search(model: Model, task: int, known: int, most: int = MOST_STATES) -> Search:
-    """Return the least makespan of a task in its grid.
+    """Return the least makespan of a task in its grid or among its places.
 
     Args:
         model: the tasks and scenes.
-        task: index of the task.
+        task: index of the task; where it is played no hours, departures and events may matter.
         known: a makespan that was reached; it is what is returned if nothing is better.
         most: states after which the search gives up.
 
@@ -162,15 +168,16 @@ class Keys:
         self._counted = np.array([s.attempts is not None for s in graph.subtasks], int)
         self._words = t[at.T_WORDS]
         self._levels = np.arange(t[at.Q_LEVELS], t[at.Q_AGENTS])
-        self._agent = t[at.Q_AGENTS]
         world, table = t[at.Q_WORLD], t[at.T_WORLD]
-        first = world + grid_kernel.CELLS
-        self._cells = np.arange(first, first + t[table + grid_kernel.G_CELLS])
+        self._cells = world + _lying(t[table:], model.kernel)
         body = world + t[table + sites.Q_BODIES]
         self._body = body + np.array([sites.BODY_AT, sites.FACING, sites.HAND])
-        self._until = body + sites.UNTIL
+        agent = t[at.Q_AGENTS]
+        self._until = np.array([agent + at.FREE_AT, agent + at.DOWN_UNTIL, body + sites.UNTIL])
         runs = world + t[table + sites.Q_RUNS]
-        self._runs = runs + np.arange(n * sites.RUN_SIZE)
+        self._runs = [runs + np.arange(n * sites.RUN_SIZE)]
+        if model.kernel is places:
+            self._runs.append(world + t[table + places.Q_WORKS] + np.arange(n))
         rng = np.random.Generator(np.random.PCG64(0))
         self._factors: Any = rng.integers(1, 2**63, (2, 4096), dtype=np.uint64) | np.uint64(1)
 
@@ -189,18 +196,27 @@ class Keys:
             np.minimum(started, self._lagged),
             states[:, self._heads + at.STARTS] * self._counted,
             states[:, self._levels],
-            np.maximum(states[:, self._agent + at.FREE_AT : self._agent + at.FREE_AT + 1] - now, 0),
-            np.maximum(states[:, self._until : self._until + 1] - now, 0),
+            np.maximum(states[:, self._until] - now, 0),
             states[:, self._cells],
             states[:, self._body],
-            np.where(
-                np.repeat(running | (self._lagged > 0), sites.RUN_SIZE, axis=1), states[:, self._runs], 0
+            *(
+                np.where(np.repeat(running | (self._lagged > 0), len(own) // n, axis=1), states[:, own], 0)
+                for own in self._runs
             ),
         ]
         whole = np.concatenate([np.asarray(c, np.int64) for c in columns], axis=1).astype(np.uint64)
         low, high = ((whole + np.uint64(7)) * self._factors[k, : whole.shape[1]] for k in (0, 1))
         digests = np.stack([_mixed(low), _mixed(high)], axis=1)
         return [row.tobytes() for row in digests]
+
+
+def _lying(table: list[int], kernel: Any) -> Rows:
+    """Return where in a world's state it stands what lies where, and in what state places are."""
+    if kernel is not places:
+        return np.arange(grid_kernel.CELLS, grid_kernel.CELLS + table[grid_kernel.G_CELLS])
+    count, kinds = table[places.W_SITES], table[places.W_ROOM_THINGS]
+    about = table[places.Q_SITES] + np.arange(count * places.SITE_SIZE)
+    return np.concatenate([about, table[places.Q_AMOUNTS] + np.arange(count * kinds)])
 
 
 def _mixed(rows: Any) -> Any:
@@ -264,6 +280,8 @@ def instances(name: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for seed in range(INSTANCES):
         if name == "Mining":
             yield dict(source.mapping(seed)), dict(source.scene(seed))
+        elif name == "House":
+            yield house.morning(seed, "small")
         else:
             yield kitchen.evening(seed, "tiny") if name == "Kitchen" else rearrangement.morning(seed, "tiny")
 
@@ -275,13 +293,14 @@ def measure(name: str, count: int = INSTANCES) -> dict[str, Any]:
         if k == count:
             break
         env = environment(f"{name} {k}", task, scene, HORIZON)
-        episode = play(env, in_world(make_agent(AGENT)), 0)
+        episode = play(env, in_world(make_agent(AGENTS[name])), 0)
         found = search(env.model, 0, episode.time)
         states += found.states
         if episode.success and found.makespan is not None:
             taken.append(episode.time)
             least.append(found.makespan)
     return {
+        "agent": AGENTS[name],
         "instances": min(count, INSTANCES),
         "searched to the end": len(least),
         "states": states,
@@ -293,9 +312,7 @@ def measure(name: str, count: int = INSTANCES) -> dict[str, Any]:
 
 def main() -> None:
     """Measure all and write ``docs/results/exact-search.json``."""
-    figures: dict[str, Any] = {"agent": AGENT}
-    for name in DOMAINS:
-        figures[name] = measure(name)
+    figures: dict[str, Any] = {name: measure(name) for name in AGENTS}
     publish("exact-search", figures, "python -m stratagym.baselines.claims.exact_search")
 
 
