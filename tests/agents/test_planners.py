@@ -12,6 +12,7 @@ from stratagym.agents.planners.beam import BeamAgent
 from stratagym.agents.planners.dispatch import RULES
 from stratagym.agents.zoo import AGENTS, make_agent
 from stratagym.envs.task.generate import generate
+from stratagym.envs.task.imagine import imagine
 from stratagym.envs.task.knobs import Knobs
 from stratagym.envs.task.optimum import optimum
 from stratagym.envs.task.simulate import Happening, Simulator
@@ -153,6 +154,29 @@ def test_drawn_durations_are_planned_with_their_mean() -> None:
     assert played.success
     assert played.reasons[0].startswith("schedule of makespan")
     assert any("left the schedule" in reason for reason in played.reasons)
+
+
+@pytest.mark.parametrize("kind", ["plain", "team", "items"])
+@pytest.mark.parametrize("resolve", [2.0, 0.0])
+def test_asked_in_the_middle_optimal_solves_what_is_left(kind: str, resolve: float) -> None:
+    """From where three starts by rule have led it reaches the proved value; without effort it searches."""
+    graph = load_task(generate(KNOBS[kind], 2)).graph
+    simulator = Simulator(graph)
+    rule, agent = make_agent("shortest"), make_agent("optimal", resolve=resolve)
+    rule.reset(0)
+    agent.reset(0)
+    while simulator.time < 5:
+        simulator.step([int(a) for a in rule.act(imagine(simulator))])
+    left = optimum(graph, since=imagine(simulator).task)
+    assert left.proved
+    while simulator.over is None:
+        simulator.step([int(a) for a in agent.act(imagine(simulator))])
+    reasons = {str(row["reason"]).startswith("schedule") for row in agent.trace()}
+    assert reasons == {resolve > 0}
+    assert simulator.success
+    assert simulator.time >= left.value
+    if resolve:
+        assert simulator.time == left.value
 
 
 def test_an_objective_can_be_chosen() -> None:
