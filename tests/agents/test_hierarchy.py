@@ -285,19 +285,22 @@ FAMILIES: list[tuple[str, dict[str, Any]]] = [
     ("Playground", {"size": "small"}),
     ("Mining", {"size": "small"}),
     ("Wilderness", {"size": "small"}),
+    ("House", {"size": "small"}),
+    ("Itinerary", {"size": "small"}),
+    ("CableRouting", {"size": "small", "slip": 0.0}),
 ]
 
 
 @pytest.mark.parametrize(("family", "options"), FAMILIES, ids=str)
 def test_the_optimal_planner_succeeds_on_every_seed(family: str, options: dict[str, Any]) -> None:
-    """On each of ten seeds of every grid family the goal is reached."""
+    """On each of ten seeds of every family in a world the goal is reached."""
     _succeeds(family, options, range(10))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("family", "options"), FAMILIES, ids=str)
 def test_the_optimal_planner_succeeds_on_two_hundred_seeds(family: str, options: dict[str, Any]) -> None:
-    """On each of 200 seeds of every grid family the goal is reached."""
+    """On each of 200 seeds of every family in a world the goal is reached."""
     _succeeds(family, options, range(200))
 
 
