@@ -10,6 +10,7 @@ Use: ``python -m stratagym.baselines.claims.kills``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -59,7 +60,7 @@ class Killed:
 
     Attributes:
         kills: how often it was killed.
-        during: how many of them fell after the work itself had begun (the rest while it was starting).
+        during: how many of them fell after it had begun to write (the others while it was starting).
         ended: how many broken runs came to their end.
         files: how many files of each were compared.
         different: those that were not the same.
@@ -87,31 +88,31 @@ def prove(arguments: Sequence[str], kills: int, folder: Path, seed: int = 0) -> 
         RuntimeError: if the command fails by itself.
     """
     whole = folder / "whole"
+    command = _start(arguments, whole)
+    _until_it_writes(command)
     begun = time.monotonic()
-    process = _start(arguments, whole)
-    while process.poll() is None and not whole.exists():
-        time.sleep(0.02)
-    starting = time.monotonic() - begun
-    _ended(process, arguments)
-    length = time.monotonic() - begun - starting
+    _end(command)
+    length = time.monotonic() - begun
     wanted = contents(whole)
     rng = np.random.default_rng(seed)
     killed = during = ended = 0
     different: set[str] = set()
     while killed < kills or not ended:
         broken = folder / f"broken-{ended}"
-        process = _start(arguments, broken)
-        # So that the moments of all kills together are spread over the whole length of the work.
-        moment = float(rng.uniform(0.0, starting + 4 * length / kills))
+        command = _start(arguments, broken)
+        # Every second one dies at a moment of its work, so that together they are spread over all of
+        # it; the others at any moment since they were begun.
+        if killed % 2 == 0:
+            _until_it_writes(command)
         try:
-            process.wait(moment if killed < kills else None)
+            command.process.wait(float(rng.uniform(0.0, 4 * length / kills)) if killed < kills else None)
         except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+            during += _stamps(broken) != command.found
+            os.kill(command.process.pid, signal.SIGKILL)
+            command.process.wait()
             killed += 1
-            during += moment > starting
             continue
-        _ended(process, arguments)
+        _end(command)
         ended += 1
         found = contents(broken)
         different |= {name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)}
@@ -120,20 +121,54 @@ def prove(arguments: Sequence[str], kills: int, folder: Path, seed: int = 0) -> 
     return Killed(killed, during, ended, len(wanted), tuple(sorted(different)), rows)
 
 
-def _start(arguments: Sequence[str], out: Path) -> subprocess.Popen[bytes]:
+@dataclass(frozen=True)
+class _Command:
+    """A command that was started.
+
+    Attributes:
+        process: that runs it.
+        out: its folder.
+        found: what stood there when it began.
+    """
+
+    process: subprocess.Popen[bytes]
+    out: Path
+    found: frozenset[tuple[str, int]]
+
+
+def _start(arguments: Sequence[str], out: Path) -> _Command:
     command = [sys.executable, "-m", "stratagym", *arguments, "--out", str(out), "--resume"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    found = _stamps(out)
+    return _Command(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE), out, found)
 
 
-def _ended(process: subprocess.Popen[bytes], arguments: Sequence[str]) -> None:
+def _stamps(folder: Path) -> frozenset[tuple[str, int]]:
+    """Return which files there are, each with the time of its last change."""
+    found = set()
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a folder that is just being replaced
+            found.add((str(path), path.stat().st_mtime_ns))
+    return frozenset(found)
+
+
+def _until_it_writes(command: _Command) -> None:
+    """Wait until a command has begun to work: it has written something."""
+    while command.process.poll() is None and _stamps(command.out) == command.found:
+        time.sleep(0.05)
+
+
+def _end(command: _Command) -> None:
     """Wait for a command's end.
 
     Raises:
         RuntimeError: if it has failed.
     """
-    _, said = process.communicate()
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}: {said.decode()[-2000:]}")
+    _, said = command.process.communicate()
+    code = command.process.returncode
+    if code:
+        raise RuntimeError(
+            f"{command.process.args!r} ended with {code}: {said.decode(errors='replace')[-2000:]}"
+        )
 
 
 def contents(folder: Path) -> dict[str, Any]:
