@@ -40,6 +40,7 @@ class Study:
         methods: what learns.
         seeds: how many of each.
         settings: method -> settings that differ from its file.
+        own: label of an environment -> settings that differ there, for every method.
         test_episodes: of each run's evaluation.
         against: agents that are evaluated beside.
         held_out: options of the final evaluation that differ from those of training; None for the
@@ -55,6 +56,7 @@ class Study:
     test_episodes: int = 100
     against: tuple[str, ...] = ("random",)
     held_out: Mapping[str, Any] | None = None
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,22 @@ def load_study(name: str) -> Study:
     if name not in study_names():
         raise InputError(f"study: {name!r} is not one of {', '.join(study_names())}")
     data = yaml.safe_load((STUDY_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    environments = tuple(EnvironmentSpec(e["id"], e.get("options", {})) for e in data["environments"])
     return Study(
         name=name,
         summary=data["summary"],
-        environments=tuple(EnvironmentSpec(e["id"], e.get("options", {})) for e in data["environments"]),
+        environments=environments,
         methods=tuple(data["methods"]),
         seeds=data["seeds"],
         settings=data.get("settings", {}),
         test_episodes=data.get("test_episodes", 100),
         against=tuple(data.get("against", ("random",))),
         held_out=data.get("held_out"),
+        own={
+            spec.label: e["settings"]
+            for spec, e in zip(environments, data["environments"], strict=True)
+            if "settings" in e
+        },
     )
 
 
@@ -103,12 +111,17 @@ def jobs_of(study: Study, out: Path) -> list[Job]:
     return [
         Job(
             method, spec, seed, out / RUNS / f"{method}--{slug(spec.label)}--{seed}",
-            study.settings.get(method, {}), study.test_episodes, study.against, held_out_of(study, spec),
+            settings_of(study, method, spec), study.test_episodes, study.against, held_out_of(study, spec),
         )
         for seed in range(study.seeds)
         for spec in study.environments
         for method in study.methods
     ]  # fmt: skip
+
+
+def settings_of(study: Study, method: str, spec: EnvironmentSpec) -> dict[str, Any]:
+    """Return the settings of a method on an environment that differ from its file."""
+    return {**study.settings.get(method, {}), **study.own.get(spec.label, {})}
 
 
 def held_out_of(study: Study, spec: EnvironmentSpec) -> EnvironmentSpec | None:

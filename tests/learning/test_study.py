@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,23 @@ def test_every_frozen_study_can_be_read(name: str) -> None:
     found = study.load_study(name)
     for method in found.methods:
         for spec in found.environments:
-            load_settings(method, spec.label, found.settings.get(method))
+            load_settings(method, spec.label, study.settings_of(found, method, spec))
     for spec in found.environments:
         spec.make().close()
+
+
+def test_an_environment_has_settings_of_its_own() -> None:
+    """What a study says of one environment wins over what it says of the method."""
+    first, second = TINY.environments[0], EnvironmentSpec("stratagym/Graph-v0", {"size": "small"})
+    both = replace(TINY, environments=(first, second), own={second.label: {"total_steps": 512}})
+    steps = {
+        (job.spec.label, job.method): job.changes.get("total_steps") for job in study.jobs_of(both, Path())
+    }
+    assert steps[first.label, "maskable_ppo"] == 256
+    assert steps[second.label, "maskable_ppo"] == 512
+    held = replace(both, held_out={"split": "test", "instances": 7})
+    options = [job.held_out.options for job in study.jobs_of(held, Path()) if job.held_out is not None]
+    assert options == [{"size": "small", "split": "test", "instances": 7}] * len(study.jobs_of(held, Path()))
 
 
 def test_a_study_that_stops_goes_on(tmp_path: Path) -> None:
