@@ -83,7 +83,8 @@ def label(names: Sequence[str | None], subtask: int) -> str:
 
 Planner = Agent
 """What is to be done next: an agent that answers with subtasks. In a world it gets an
-``Observation`` whose mask and task are cut down to what the bodies could begin now."""
+``Observation`` whose mask and task are cut down to what the bodies could begin now. One that plans on the
+map may say where, too, by an attribute ``sites``: for each row of its latest answer a cell or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Goal:
             ``give``: let body ``whom`` have a unit of the item ``thing``.
         thing: name of the thing or item, "" for ``do``.
         whom: the body that waits for it, -1 for ``do``.
+        at: the cell ``(x, y)`` where to do it, if that can be done there; None for wherever is best.
     """
 
     subtask: int
@@ -105,6 +107,7 @@ class Goal:
     kind: Literal["do", "bring", "give"] = "do"
     thing: str = ""
     whom: int = -1
+    at: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,12 +285,14 @@ class PlanStep:
         crew: by whom.
         tick: when they set out for it, if all goes as expected.
         begins: when it starts then, its way behind it; -1 where that is not told apart.
+        at: the cell where, None for wherever is best.
     """
 
     subtask: int
     crew: tuple[int, ...]
     tick: int
     begins: int = -1
+    at: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,9 @@ def decide(planner: Planner, shown: Observation) -> Plan:
     """Return a plan of one step: what the planner would start now."""
     actions = [int(a) for a in planner.act(shown)]
     steps = _starts(actions, shown.mask.shape[1] - 1, shown.task.time)
+    sites = getattr(planner, "sites", None)
+    if sites:
+        steps = [replace(step, at=sites[step.crew[0]]) for step in steps]
     return Plan(tuple(steps), shown.task.time, None, _words(planner))
 
 

@@ -480,7 +480,7 @@ class Mind:
                 crew = tuple(a + offset for a in step.crew)
                 known = crew if len(self._bodies) == len(self._options) else None
                 for b in crew:
-                    goal = Goal(step.subtask, known if self._size(step.subtask) > 1 else (b,))
+                    goal = Goal(step.subtask, known if self._size(step.subtask) > 1 else (b,), at=step.at)
                     taken |= self._take_up(b, goal, plan.reason, plan=plan)
             if taken:
                 return
@@ -861,8 +861,8 @@ class Mind:
 
 def _goal(saved: Mapping[str, Any]) -> Goal:
     """Return a goal from its plain values."""
-    crew = saved["crew"]
-    return Goal(**{**saved, "crew": None if crew is None else tuple(crew)})
+    several = {name: None if saved[name] is None else tuple(saved[name]) for name in ("crew", "at")}
+    return Goal(**{**saved, **several})
 
 
 def _saved(option: Option) -> dict[str, Any]:

@@ -212,9 +212,16 @@ class GridMemory(LatestMemory):
         )
         return way
 
-    def onto(self, cells: Bits) -> Approach:
-        """Return the way that ends on one of some cells, whatever the reach."""
-        way: Approach = self._kept(("onto", cells), lambda: Approach(self.grid, self.free, cells, "here"))
+    def onto(self, cells: Bits, without: Bits = 0) -> Approach:
+        """Return the way that ends on one of some cells, whatever the reach.
+
+        Args:
+            cells: to end on.
+            without: cells that are not free just now.
+        """
+        way: Approach = self._kept(
+            ("onto", cells, without), lambda: Approach(self.grid, self.free & ~without, cells, "here")
+        )
         return way
 
     def _kept(self, key: Any, make: Callable[[], Any]) -> Any:

@@ -26,8 +26,40 @@ from stratagym.agents.planners.travel import Ground, Travel
 from stratagym.envs.task.view import Observation, TaskView
 from stratagym.envs.worlds.view import GridView
 
-Orders = tuple[tuple[int, ...], ...]
-"""By body, the subtasks that it does, in order."""
+
+class Errand(NamedTuple):
+    """One thing to do.
+
+    Attributes:
+        subtask: what.
+        near: a position; of several sites the one nearest to it is gone to. -1: the nearest to the body.
+    """
+
+    subtask: int
+    near: int = -1
+
+
+Orders = tuple[tuple[Errand, ...], ...]
+"""By body, what it does, in order."""
+
+
+class Start(NamedTuple):
+    """One start of a plan.
+
+    Attributes:
+        tick: when.
+        body: who starts it.
+        subtask: what.
+        stand: position of the body.
+        target: position of the site, -1 where it does not matter.
+    """
+
+    tick: float
+    body: int
+    subtask: int
+    stand: int
+    target: int
+
 
 NEVER = math.inf
 WALK = 3.0
@@ -38,6 +70,9 @@ RESTARTS = 6
 
 CHOICES = 300
 """Choices that are tried until one can be carried out."""
+
+NEARER = 0.3
+"""Share of the trials that change a place and not an order."""
 
 HEAT = 4.0
 """Ticks by which a plan may be longer and is still kept now and then, at first."""
@@ -50,13 +85,13 @@ class Played(NamedTuple):
         end: when all is over.
         idle: by body, when it is.
         done: subtask -> when it is done first.
-        starts: tick, body and subtask of each start, as they were found.
+        starts: as they were found; those of one body in its order.
     """
 
     end: float
     idle: tuple[float, ...]
     done: Mapping[int, float]
-    starts: Sequence[tuple[float, int, int]]
+    starts: Sequence[Start]
 
 
 @dataclass
@@ -106,7 +141,7 @@ def play(problem: Problem, orders: Orders) -> Played | None:
     ground = Ground()
     following = [0] * len(orders)
     kept: dict[int, float] = {}
-    starts: list[tuple[float, int, int]] = []
+    starts: list[Start] = []
     end = max(done.values(), default=0.0)
     left = sum(map(len, orders))
     while left:
@@ -114,7 +149,7 @@ def play(problem: Problem, orders: Orders) -> Played | None:
         for a, order in enumerate(orders):
             if following[a] == len(order) or times[a] >= start:
                 continue
-            i = order[following[a]]
+            i = order[following[a]].subtask
             begin = max(times[a], _met(structure.conditions[i], done))
             purse = stocks[problem.purse(a)]
             there = all(purse.get(k, 0) >= n for k, n in (*subtasks[i].consumes, *subtasks[i].requires))
@@ -122,9 +157,9 @@ def play(problem: Problem, orders: Orders) -> Played | None:
                 chosen, start = a, begin
         if chosen < 0:
             return None
-        a, i = chosen, orders[chosen][following[chosen]]
+        a, (i, near) = chosen, orders[chosen][following[chosen]]
         subtask = subtasks[i]
-        visit = travel.visit(i, places[a], last[a], _unused(ground, kept, times[a]))
+        visit = travel.visit(i, places[a], last[a], _unused(ground, kept, times[a]), near)
         if visit is None or (i in done and not subtask.repeatable):
             return None
         # A body sets out when it may begin.
@@ -136,7 +171,7 @@ def play(problem: Problem, orders: Orders) -> Played | None:
             purse[k] -= n
         for k, n in subtask.produces:
             purse[k] = purse.get(k, 0) + n
-        starts.append((tick, a, i))
+        starts.append(Start(tick, a, i, visit.stand, visit.target))
         done[i] = min(done.get(i, NEVER), tick + length)
         times[a], places[a] = tick + busy, visit.stand
         last[a] = visit.target if not visit.gone else -1
@@ -227,7 +262,7 @@ class Draft:
 
     def plan(self) -> Orders:
         """Return the orders as they are."""
-        return tuple(map(tuple, self.orders))
+        return tuple(tuple(map(Errand, order)) for order in self.orders)
 
 
 @dataclass(frozen=True)
@@ -371,20 +406,21 @@ class Allotment:
         again = [j for j in makers if self._subtasks[j].repeatable]
         return next(iter(fresh or again), None)
 
-    def _sorted(self, order: tuple[int, ...]) -> tuple[int, ...]:
+    def _sorted(self, order: tuple[Errand, ...]) -> tuple[Errand, ...]:
         """Return one body's order with what a way forbids put behind it; unchanged where that is a circle."""
         conditions = self._problem.structure.conditions
-        later: dict[int, set[int]] = {i: set() for i in order}
-        for i in order:
+        later: dict[int, set[int]] = {errand.subtask: set() for errand in order}
+        for i in later:
             for lit in self._choice.literals(conditions[i]):
                 if lit.positive and lit.subtask in later:
                     later[i].add(lit.subtask)
                 elif not lit.positive and lit.subtask in later:
                     later[lit.subtask].add(i)
-        found: list[int] = []
+        found: list[Errand] = []
         left = list(order)
         while left:
-            ready = next((i for i in left if not later[i] & set(left) - {i}), None)
+            waiting = {errand.subtask for errand in left}
+            ready = next((e for e in left if not later[e.subtask] & waiting - {e.subtask}), None)
             if ready is None:
                 return order
             found.append(ready)
@@ -427,10 +463,11 @@ def value(played: Played | None) -> tuple[float, float]:
 
 
 def improve(problem: Problem, orders: Orders, trials: int, rng: np.random.Generator) -> Orders:
-    """Move errands, alone or with those that follow, and keep what makes the plan shorter.
+    """Move errands, do them elsewhere, and keep what makes the plan shorter.
 
-    Simulated annealing: a longer plan is kept for a while the more readily, the less of the
-    trials is over.
+    Simulated annealing. One errand, alone or with those that follow, gets another place in the orders,
+    or its place on the map is changed. A longer plan is kept for a while the more readily, the less
+    of the trials is over.
 
     Args:
         problem: the moment.
@@ -439,17 +476,22 @@ def improve(problem: Problem, orders: Orders, trials: int, rng: np.random.Genera
         rng: draws them.
     """
     here = best = orders
-    worth = bound = _worth(problem, orders)
+    played = play(problem, orders)
+    worth = bound = value(played)
     for k in range(trials):
-        found = _moved(here, rng)
+        if played is not None and rng.random() < NEARER:
+            found = _nearer(here, played, rng)
+        else:
+            found = _moved(here, rng)
         if found is None:
             continue
-        new = _worth(problem, found)
-        if new[0] == NEVER:
+        tried = play(problem, found)
+        if tried is None:
             continue
+        new = value(tried)
         heat = HEAT * (1 - k / trials)
         if new <= worth or rng.random() < math.exp((_sum(worth) - _sum(new)) / max(heat, 1e-9)):
-            here, worth = found, new
+            here, worth, played = found, new, tried
             if worth < bound:
                 best, bound = here, worth
     return best
@@ -458,6 +500,19 @@ def improve(problem: Problem, orders: Orders, trials: int, rng: np.random.Genera
 def _sum(worth: tuple[float, float]) -> float:
     """Return the two parts of a plan's value as one number, the end before all."""
     return worth[0] + 0.05 * worth[1]
+
+
+def _nearer(orders: Orders, played: Played, rng: np.random.Generator) -> Orders | None:
+    """Return orders in which one errand is done near where another one is, or wherever is nearest."""
+    a = int(rng.integers(len(orders)))
+    if not orders[a]:
+        return None
+    k = int(rng.integers(len(orders[a])))
+    near = -1 if rng.random() < 0.3 else played.starts[int(rng.integers(len(played.starts)))].stand
+    if near == orders[a][k].near:
+        return None
+    order = (*orders[a][:k], orders[a][k]._replace(near=near), *orders[a][k + 1 :])
+    return (*orders[:a], order, *orders[a + 1 :])
 
 
 def _moved(orders: Orders, rng: np.random.Generator) -> Orders | None:
@@ -484,6 +539,9 @@ class ErrandAgent(RuleAgent):
 
     Where there is no map to walk on, or the task has what errands leave out (see the module),
     it plays by the rule ``critical_path``, which the trace says.
+
+    Attributes:
+        sites: for each row of the latest answer the cell where it is to be done, None for anywhere.
     """
 
     travels = True
@@ -500,9 +558,10 @@ class ErrandAgent(RuleAgent):
     def reset(self, seed: int) -> None:
         """Forget the last episode and draw from ``seed`` from now on."""
         super().reset(seed)
-        self._queues: list[list[int]] = []
+        self._queues: list[list[Start]] = []
         self._twins: list[int] = []
-        self._given: dict[int, tuple[int, int]] = {}
+        self._given: dict[int, tuple[Start, int]] = {}
+        self.sites: list[tuple[int, int] | None] = []
         self._begun: dict[int, int] = {}
         self._due = NEVER
 
@@ -537,8 +596,8 @@ class ErrandAgent(RuleAgent):
         first = _first_row(view)
         for a in [a for a in self._given if mask[a - first, :-1].any()]:
             given, owned = self._given.pop(a)
-            kind = self._twins[given]
-            tool = self._tool(task, given)
+            kind = self._twins[given.subtask]
+            tool = self._tool(task, given.subtask)
             if tool and view.bodies[a].stock:
                 made = view.bodies[a].stock.get(tool, 0) > owned
             else:
@@ -569,18 +628,23 @@ class ErrandAgent(RuleAgent):
         mask, first = observation.mask, _first_row(observation.world)
         wait = mask.shape[1] - 1
         actions = np.full(mask.shape[0], wait, dtype=np.int64)
+        self.sites = [None] * mask.shape[0]
         for row in range(mask.shape[0]):
             a = first + row
             queue = self._queues[a] if a < len(self._queues) else []
             if not queue or not mask[row, :wait].any():
                 continue
             # Of twins the world starts the first that can be started, so that one is asked for.
-            alike = (i for i in range(wait) if mask[row, i] and self._twins[i] == self._twins[queue[0]])
+            alike = (
+                i for i in range(wait) if mask[row, i] and self._twins[i] == self._twins[queue[0].subtask]
+            )
             actions[row] = next((i for i in alike if i not in actions), wait)
             if actions[row] != wait:
                 given = queue.pop(0)
-                tool = self._tool(observation.task, given)
+                tool = self._tool(observation.task, given.subtask)
                 self._given[a] = given, observation.world.bodies[a].stock.get(tool, 0)
+                if given.target >= 0:
+                    self.sites[row] = self._grid.cell(given.target)
         return actions
 
     def _stale(self, task: TaskView, view: GridView) -> str:
@@ -594,7 +658,8 @@ class ErrandAgent(RuleAgent):
         graph = task.graph
         assert graph is not None
         endless = {self._twins[i] for i, s in enumerate(graph.subtasks) if s.repeatable}
-        planned = Counter(k for q in self._queues for k in (self._twins[i] for i in q) if k not in endless)
+        ahead = (self._twins[start.subtask] for queue in self._queues for start in queue)
+        planned = Counter(kind for kind in ahead if kind not in endless)
         left = Counter(self._twins[i] for i, word in enumerate(task.status) if word in ("locked", "eligible"))
         if planned - left:
             return "something is done or cannot be done any more"
@@ -603,6 +668,7 @@ class ErrandAgent(RuleAgent):
     def _plan(self, structure: Structure, task: TaskView, view: GridView) -> None:
         """Make a plan from here."""
         problem = problem_of(structure, task, view)
+        self._grid = problem.travel.grid
         self._twins = twins(structure, view)
         self._given = {a: given for a, given in self._given.items() if not task.agents[a].idle}
         self._begun = {kind: self._over(task, kind) for kind in self._twins}
@@ -612,8 +678,9 @@ class ErrandAgent(RuleAgent):
             return
         best = improve(problem, best, self._trials, self._draws)
         played = play(problem, best)
+        starts = () if played is None else played.starts
         end = task.time if played is None else played.end
-        self._queues = [list(order) for order in best]
+        self._queues = [[start for start in starts if start.body == a] for a in range(len(best))]
         self._due = task.time + 1.3 * (end - task.time) + 20
 
 

@@ -75,23 +75,24 @@ class Travel:
         at = self._view.bodies[body].at
         return -1 if at is None else self.grid.at(at)
 
-    def visit(self, subtask: int, position: int, last: int, ground: Ground) -> Visit | None:
-        """Return the walk to the nearest site of a subtask, None if there is none to get to.
+    def visit(self, subtask: int, position: int, last: int, ground: Ground, near: int = -1) -> Visit | None:
+        """Return the walk to a site of a subtask, None if there is none to get to.
 
         Args:
             subtask: its number.
             position: where the walk begins.
             last: the target that the body looks at already, -1 for none.
             ground: what the plan has changed before.
+            near: the site that is nearest to this position is walked to; to the body, if -1.
         """
         best: Visit | None = None
         for site in self._sites.get(subtask, ()):
-            found = self._nearest(site, position, last, ground)
+            found = self._nearest(site, position, last, ground, near)
             if found is not None and (best is None or found.ticks < best.ticks):
                 best = found
         return best
 
-    def _nearest(self, site: _Site, position: int, last: int, ground: Ground) -> Visit | None:
+    def _nearest(self, site: _Site, position: int, last: int, ground: Ground, near: int) -> Visit | None:
         cells = site.cells
         if cells is not None:
             cells &= ~ground.gone
@@ -106,6 +107,8 @@ class Travel:
             stands = beside if stands is None else stands & beside
         if stands is None:
             return Visit(0, position, -1, 0, None)
+        if near >= 0:
+            _, stands = self._field(near).nearest(stands)
         distance, hit = self._field(position).nearest(stands)
         if distance >= FAR:
             return None
@@ -114,8 +117,8 @@ class Travel:
         if cells is not None:
             target = stand
             if self._front:
-                near = self.grid.beside(1 << stand) & cells
-                target = last if last >= 0 and near >> last & 1 else lowest(near)
+                faced = self.grid.beside(1 << stand) & cells
+                target = last if last >= 0 and faced >> last & 1 else lowest(faced)
                 turn = int(target != last or distance > 0)
         bit = 1 << target if target >= 0 else 0
         made = None if site.made is None or not bit else (site.made, bit)

@@ -11,7 +11,7 @@ what is known alone, so a leg that was cut short is simply found again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -174,15 +174,18 @@ class _Plan:
         self._facing = facing_number(self._body.facing)
         self._wait = len(m.view.actions) - 1
         self._hand = self._body.hand
-        self._parked = self._still()
+        self._parked, self._parked_for = self._still()
 
-    def _still(self) -> Bits:
-        """Return the cells of bodies that will not move soon: those that attend to something or are down."""
-        found, agents = 0, self._m.observation.task.agents
+    def _still(self) -> tuple[Bits, int]:
+        """Return the cells of bodies that attend to something or are down, and for how many ticks at most."""
+        found, ticks, agents = 0, 0, self._m.observation.task.agents
         for b, other in enumerate(self._view.bodies):
-            if b != self._b and other.at is not None and (other.down or not agents[b].idle):
-                found |= 1 << self._m.places[b]
-        return found
+            if b == self._b or other.at is None or not (other.down or not agents[b].idle):
+                continue
+            found |= 1 << self._m.places[b]
+            until = None if other.down else agents[b].free_at
+            ticks = max(ticks, FAR if until is None else until - self._view.time)
+        return found, ticks
 
     # -------------------------------------------------------------- do
 
@@ -223,7 +226,9 @@ class _Plan:
             return self._missing(f"a {self._fixtures(rule.at)}", self._makers_of_fixture(rule.at))
         fit = sites if rule.thing is None else sites & m.things(rule.thing)
         ready = self._met(fit & ~m.busy)
-        way = self._way(self._plain(ready, rule), standing) or self._way(ready, standing)
+        plain = self._plain(ready, rule)
+        asked = 0 if self._goal.at is None else (plain or ready) & 1 << m.grid.at(self._goal.at)
+        way = self._open(asked, standing) or self._way(plain, standing) or self._way(ready, standing)
         done = rule.action
         if way is None:
             soon = self._soon(sites, rule.thing)
@@ -242,7 +247,7 @@ class _Plan:
     def _on_the_spot(self, rule: RuleView, standing: Bits | None) -> Found:
         """Return the next leg of what can be done anywhere, or anywhere near something."""
         here = standing is None or standing >> self._at & 1
-        way = None if here or standing is None else self._m.onto(standing)
+        way = None if here or standing is None else self._onto(standing)
         if way is not None and self._cost(way) >= FAR:
             return self._barred(standing or 0, " and ".join(map(self._fixtures, rule.near)), None)
         if rule.hand is not None and self._hand is not None and self._hand not in rule.hand:
@@ -264,7 +269,7 @@ class _Plan:
                 continue
             facing = facing_number(m.view.bodies[b].facing)
             if way.cost(m.places[b], facing) == 0 and (b < self._b or not here):
-                self._parked |= 1 << m.places[b]
+                self._parked, self._parked_for = self._parked | 1 << m.places[b], FAR
                 return sites & 1 << way.target(m.places[b], facing)
         return sites
 
@@ -674,16 +679,36 @@ class _Plan:
     # -------------------------------------------------------------- ways
 
     def _way(self, targets: Bits, standing: Bits | None) -> Approach | None:
-        """Return the way to some cells, around bodies that stand still if possible; None if there is none."""
+        """Return the way to some cells, None if there is none."""
         if not targets:
             return None
-        m = self._m
-        if self._parked:
-            around = m.approach(targets, standing, self._parked)
-            if self._cost(around) < FAR:
-                return around
-        way = m.approach(targets, standing)
+        way = self._around(lambda without: self._m.approach(targets, standing, without))
         return way if self._cost(way) < FAR else None
+
+    def _open(self, targets: Bits, standing: Bits | None) -> Approach | None:
+        """Return the way to some cells, None if bodies at work bar it."""
+        around = self._m.approach(targets, standing, self._parked) if targets else None
+        if around is None or self._cost(around) > self._cost(self._m.approach(targets, standing)) + PATIENCE:
+            return None
+        return around if self._cost(around) < FAR else None
+
+    def _onto(self, cells: Bits) -> Approach:
+        """Return the way onto some cells."""
+        return self._around(lambda without: self._m.onto(cells, without))
+
+    def _around(self, make: Callable[[Bits], Approach]) -> Approach:
+        """Return the way around bodies that stand still, or the one past them where waiting is quicker.
+
+        Args:
+            make: makes the way that does without some cells.
+        """
+        way = make(0)
+        if not self._parked:
+            return way
+        around = make(self._parked)
+        if self._cost(around) >= FAR:
+            return way
+        return around if self._ticks(around) <= self._ticks(way) + self._parked_for else way
 
     def _cost(self, way: Approach) -> int:
         return way.cost(self._at, self._facing)
@@ -843,6 +868,7 @@ class _Crowd:
         for b, mover in movers.items():
             if mover.pressing and chosen[b] == STAY:
                 self._meet(b)
+                self._ask_way(b, fixed)
             else:
                 m.blocked.pop(b, None)
         for k in order:
@@ -854,7 +880,7 @@ class _Crowd:
         m, there = self._m, set()
         for k, case in enumerate(self._cases):
             leg, body = self._legs[k], m.view.bodies[case.body]
-            if leg.action == self._wait:
+            if leg.action == self._wait or (case.body in m.way and m.way[case.body][1]):
                 continue
             if leg.way is None or leg.way.cost(m.places[case.body], facing_number(body.facing)) == 0:
                 there.add(k)
@@ -918,7 +944,7 @@ class _Crowd:
         ahead = m.places[b] + m.grid.deltas[step] if step >= 0 else -1
         own = {case.body for case in self._cases}
         others = [c for c, place in enumerate(m.places) if place == ahead and c not in own]
-        if not others or m.view.bodies[others[0]].at is None:
+        if not others or m.view.bodies[others[0]].at is None or not m.observation.task.agents[others[0]].idle:
             return
         m.blocked[b] = m.blocked.get(b, 0) + 1
         if b < others[0] and m.blocked[b] <= PATIENCE:
@@ -928,6 +954,30 @@ class _Crowd:
         distance, hit = Field(free, 1 << m.places[b], m.grid.stride).nearest(harbour)
         if distance < FAR:
             m.way[b] = (m.view.time + 2 * distance + PATIENCE, hit)
+
+    def _ask_way(self, b: int, fixed: Bits) -> None:
+        """Ask a body that is at work in a passage to let another one through before it goes on.
+
+        That is asked by one who has waited for some ticks, and does not want to stand there itself.
+        """
+        m = self._m
+        way = next(leg.way for case, leg in zip(self._cases, self._legs, strict=True) if case.body == b)
+        if way is None or b in m.way:
+            return
+        step = way.step(m.places[b], facing_number(m.view.bodies[b].facing))
+        ahead = m.places[b] + m.grid.deltas[step] if step >= 0 else -1
+        if ahead < 0 or not fixed >> ahead & 1 or way.field.distance(ahead) == 0:
+            return
+        m.blocked[b] = m.blocked.get(b, 0) + 1
+        other = next((c for c, place in enumerate(m.places) if place == ahead and c != b), -1)
+        if other < 0 or other in m.way or m.blocked[b] <= PATIENCE:
+            return
+        aside = m.roomy() & m.free & ~self._path(b) & ~m.others(other)
+        length, harbour = m.field(ahead).nearest(aside)
+        agent = m.observation.task.agents[other]
+        free_at = m.view.time if agent.free_at is None else agent.free_at
+        if length < FAR:
+            m.way[other] = (max(m.view.time, free_at) + 2 * length + PATIENCE, harbour)
 
     def _give_way(self, pressed: int, stuck: int) -> None:
         """Let the body that cannot make room go first for a while, and out of the way if it has no goal."""

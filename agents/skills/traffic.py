@@ -72,10 +72,12 @@ class _Round:
         mover = self._movers[b]
         self._open.add(b)
         options = []
+        # Who is pushed steps aside rather than ahead, where the other one most likely goes on.
+        ahead = None if pusher is None else mover.position - self._movers[pusher].position
         for d, delta in enumerate(self._deltas):
             to = mover.position + delta
             if to >= 0 and self._free >> to & 1:
-                options.append((mover.cost(d), 0, d))
+                options.append((mover.cost(d), int(delta == ahead), d))
         if pusher is None:
             options.append((mover.cost(STAY), -1 if not mover.pressing else 1, STAY))
         options.sort()
