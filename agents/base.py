@@ -87,6 +87,10 @@ Planner = Agent
 map may say where, too, by an attribute ``sites``: for each row of its latest answer a cell or None."""
 
 
+FOR_SKILLS = "skill/"
+"""What the keys of ``Observation.arrays`` begin with that a skill has asked to see, beside the planner's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
     """What a body is asked to bring about: the word that the levels talk in.

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stratagym.agents.base import Case, Critic, Memory, Move, Planner, Skill
+from stratagym.agents.base import FOR_SKILLS, Case, Critic, Memory, Move, Planner, Skill
 from stratagym.agents.critics.effect import EffectCritic
 from stratagym.agents.mind import REPLAN, Mind, Replan
 from stratagym.agents.rehearsal import TICKS_MOST
@@ -148,9 +148,13 @@ class HierarchicalAgent:
         return self.lane(lane).drain()
 
     def sees(self, base: Any) -> Mapping[str, Any] | None:
-        """Return what the planner, or else the skill, wants to see as arrays; None if nothing."""
-        wants = getattr(self.lane(0).planners()[0], "sees", None) or getattr(self.skill, "sees", None)
-        return None if wants is None else wants(base)
+        """Return what the levels want to see as arrays, the skill's under ``FOR_SKILLS``; None if nothing."""
+        shown: dict[str, Any] = {}
+        for level, prefix in ((self.lane(0).planners()[0], ""), (self.skill, FOR_SKILLS)):
+            sees = getattr(level, "sees", None)
+            arrays = None if sees is None else sees(base)
+            shown |= {prefix + key: part for key, part in (arrays or {}).items()}
+        return shown or None
 
     def skill_of(self, kind: str) -> Skill:
         """Return the skill for a kind of world."""

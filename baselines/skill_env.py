@@ -20,7 +20,7 @@ from stratagym.agents.base import Actions, Skill
 from stratagym.agents.hierarchy import HierarchicalAgent
 from stratagym.agents.options import Options
 from stratagym.baselines.lane_batch import LaneBatch
-from stratagym.baselines.rollout import for_space
+from stratagym.baselines.rollout import for_space, see
 from stratagym.envs.task.view import Observation
 
 Obs = dict[str, np.ndarray[Any, Any]]
@@ -259,7 +259,7 @@ class SkillEnv(Around):
         terminated = truncated = False
         events = list(info.get("events", ()))
         while not (terminated or truncated):
-            observation = self.inner.observation()
+            observation = see(self.inner, self.agent)
             actions = self._ask(observation)
             if self.planner.asked is not None:
                 break

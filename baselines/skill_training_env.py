@@ -22,7 +22,7 @@ from stratagym.agents.critics.effect import EffectCritic, started
 from stratagym.agents.hierarchy import HierarchicalAgent
 from stratagym.agents.planners.dispatch import RandomAgent
 from stratagym.baselines.lane_batch import LaneBatch
-from stratagym.baselines.rollout import for_space
+from stratagym.baselines.rollout import for_space, see
 from stratagym.baselines.skill_env import STATE_VERSION, Around, alike, inner_of, made, skill_of
 from stratagym.envs.rng import mix
 from stratagym.envs.task.view import Observation
@@ -230,7 +230,7 @@ class SkillTrainingEnv(Around):
         self._over, self._success, self._told = kept["over"], kept["outcome"], {**kept["told"], "events": []}
         self._mark = Mark(*(tuple(part) for part in kept["mark"]))
         self.agent.reset(0)
-        self._seen = self.inner.observation()
+        self._seen = see(self.inner, self.agent)
         mind = self.agent.lane(0).mind(self._seen)
         mind.load(kept["mind"], self._seen)
         mind.planner._draws.bit_generator.state = kept["draws"]  # type: ignore[attr-defined]
@@ -247,7 +247,7 @@ class SkillTrainingEnv(Around):
         self._obs, self._told = self.env.reset(seed=seed, options=options)
         self._over = False
         self.agent.reset(seed)
-        self._seen = self.inner.observation()
+        self._seen = see(self.inner, self.agent)
         self.agent.lane(0).mind(self._seen)
 
     def _lead(self, draws: np.random.Generator) -> bool:
@@ -303,7 +303,7 @@ class SkillTrainingEnv(Around):
             for_space(self.env.action_space, plain, self._seen)
         )
         self._over = bool(terminated or truncated)
-        self._seen = self.inner.observation()
+        self._seen = see(self.inner, self.agent)
 
     def _own(self, action: Any) -> Any:
         """Return the learner's action as agents give it: beyond the scene's own numbers it waits."""

@@ -38,15 +38,16 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
 
     Args:
         folder: where it shall be; what stands there is replaced.
-        fill: writes the files into an empty folder.
+        fill: writes files and folders into an empty folder.
     """
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     fill(part)
-    for path in part.iterdir():
-        with open(path, "rb") as file:
-            os.fsync(file.fileno())
+    for path in part.rglob("*"):
+        if path.is_file():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stratagym.agents.base import Case, Goal, Memory, Move, Prospect
+from stratagym.agents.base import FOR_SKILLS, Case, Goal, Memory, Move, Prospect, Survey
 from stratagym.agents.skills import make_skill
 from stratagym.baselines.methods import Options, Skills
 from stratagym.baselines.suites import EnvironmentSpec, InputError, one_line
@@ -96,9 +96,14 @@ class TrainedSkill:
         scripted: Sequence[Move] = self._script(cases[0].memory).act(cases)
         return [self._steer(case, move) for case, move in zip(cases, scripted, strict=True)]
 
-    def survey(self, memory: Memory) -> Any:
-        """Return the scripted skill's estimates."""
-        return self._script(memory).survey(memory)
+    def survey(self, memory: Memory) -> Survey:
+        """Return the scripted skill's estimates; where it makes none, nothing adds to the task."""
+        look = getattr(self._script(memory), "survey", None)
+        if look is None:
+            task = memory.observation.task
+            return Survey([0] * len(task.names), [[True] * len(task.names)] * len(task.agents))
+        found: Survey = look(memory)
+        return found
 
     def urgent(self, memory: Memory, body: int) -> Goal | None:
         """Return what the scripted skill says must be done before all else."""
@@ -116,16 +121,20 @@ class TrainedSkill:
         """Return the network's move for a case that it has learned, else the scripted one."""
         goal, observation = case.goal, case.memory.observation
         arrays = observation.arrays
-        if goal is None or goal.kind != "do" or arrays is None or goal.crew not in (None, (case.body,)):
+        if goal is None or goal.kind != "do" or goal.crew not in (None, (case.body,)):
             return scripted
         if scripted.stop in ("failed", "reached"):
             return scripted
+        if arrays is None:
+            raise InputError("a learned skill needs observation.arrays; see the agent's method sees")
         view = observation.world
         if view.time - case.since > PATIENCE:
             return Move(len(view.actions) - 1 if view.actions else [0.0] * 3, "failed", "took too long")
         from stratagym.baselines.skill_training_env import goal_cells
 
-        shown = dict(arrays)
+        shown = {
+            key.removeprefix(FOR_SKILLS): part for key, part in arrays.items() if key.startswith(FOR_SKILLS)
+        }
         spaces_of = self._agent.about["observations"]["dict"]
         wanted = np.zeros(spaces_of["goal"]["box"], np.uint8)
         wanted[goal.subtask] = 1

@@ -8,6 +8,7 @@ Reading one runs no code that the folder brings along.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
+from stratagym.agents.base import FOR_SKILLS
 from stratagym.baselines.learning.checkpoint import AGENT, POLICY, load_tensors, read_json
 from stratagym.baselines.suites import InputError, one_line
 from stratagym.envs.task import layout as at
-from stratagym.envs.task.view import Observation
+from stratagym.envs.task.view import KNOWLEDGE, Observation
 from stratagym.envs.views.flat import FlatView, write_state, write_subtasks
 from stratagym.envs.views.graph import GraphView
 from stratagym.envs.views.graph_facts import Facts, certified, facts_of
@@ -109,6 +111,7 @@ class Eyes:
     def __init__(self, data: Mapping[str, Any]) -> None:
         self.data = data
         self._graphs: dict[int, Any] = {}
+        self._twins: dict[int, Any] = {}
         self._flat: Any = None
         if data["view"] != "graph":
             from stratagym.envs.views.flat import FEATURES
@@ -125,17 +128,36 @@ class Eyes:
             base: a single environment of ours, unwrapped.
 
         Raises:
-            InputError: if the task is too large for a flat network, or lacks what it was trained to see.
+            InputError: if the task is too large for a flat network, or less is shown than in training.
         """
+        mine, its = self.data["knowledge"], base.options.knowledge
+        if KNOWLEDGE.index(mine) < KNOWLEDGE.index(its):
+            raise InputError(
+                f"this agent was trained to see knowledge={mine!r}, but here only {its!r} is shown; "
+                f"play it with --knowledge {mine}"
+            )
         if self.data["view"] == "graph":
             return self._see_graph(base)
-        if (
-            base.model.key.split("/")[:2] == self.data["key"].split("/")[:2]
-            and base.options.view == self.data["view"]
-        ):
+        kin = base.model.key.split("/")[:2] == self.data["key"].split("/")[:2]
+        if kin and (base.options.view, its) == (self.data["view"], mine):
             shown: dict[str, Any] = base.shown()
             return shown
+        if kin and base.scene is not None:
+            return self._see_again(base)
         return self._see_flat(base)
+
+    def _see_again(self, base: Any) -> dict[str, Any]:
+        """Return the present moment of a world as an environment made with the agent's options shows it."""
+        mine, its = self.data["knowledge"], base.options.knowledge
+        if mine != its and mine == "none":
+            raise InputError(f"in a world this agent plays with --knowledge {mine} only: it was trained so")
+        twin = self._twins.get(id(base.model))
+        if twin is None:
+            options = replace(base.options, view=self.data["view"], knowledge=mine)
+            twin = self._twins[id(base.model)] = type(base)(base.model, options)
+        twin.set_state(base.get_state())
+        found: dict[str, Any] = twin.shown()
+        return found
 
     def _see_graph(self, base: Any) -> dict[str, Any]:
         model = base.model
@@ -291,7 +313,9 @@ class TrainedAgent:
         Raises:
             InputError: if there are more agents than the policy can play.
         """
-        if self.about["eyes"]["view"] != "graph":
+        if self.about["eyes"]["view"] == "graph":
+            shown = {key: part for key, part in shown.items() if not key.startswith(FOR_SKILLS)}
+        else:
             shown = {key: shown[key] for key in self.about["observations"]["dict"]}
         policy = self._fitting(shown, mask)
         space = policy.action_space
