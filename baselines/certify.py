@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from stratagym.baselines.rollout import Episode, Step
 from stratagym.envs.api.options import Options, flat_view
 from stratagym.envs.certificates import FOLDER, file_of, pack, pack_dims
-from stratagym.envs.domains.domain import SIZES, SPLITS, TaskSource
+from stratagym.envs.domains.domain import SPLITS, TaskSource
 from stratagym.envs.registry import find_domains, source_of
 from stratagym.envs.step import Certificate, Model
 from stratagym.envs.task.compile import dims_of
@@ -40,8 +40,9 @@ EFFORT_IN_PLACE = 1.0
 
 WITNESSES = {"grid": ("errands", "hierarchical"), "places": ("rounds",), "plane": ("tours",)}
 """By kind of world agents by name, of which the best is the witness; whoever is slower than those before
-it is stopped there. On a map walks often cost more than
-work, which errands count exactly and the optimum planner estimates. Among places ways and hours are
+it is stopped there. Where each of several bodies keeps its own stock and can make everything itself the
+solver takes long over what is the same for it whoever does it: there the first alone is asked. On a map
+walks often cost more than work, which errands count exactly and the optimum planner estimates. Among places ways and hours are
 known as a table, and on a plane an order of clips is a tour: those planners count them exactly."""
 
 WITNESS_SEEDS = (0, 1)
@@ -54,20 +55,20 @@ PLAYED = 300
 """Random steps of every lane by which it is found out what moves."""
 
 
-def families(names: Sequence[str] | None = None) -> list[tuple[str, str]]:
-    """Return the (domain, size) pairs of the procedural families."""
-    found = [name for name, domain in find_domains().items() if domain.procedural]
-    return [(name, size) for name in found if names is None or name in names for size in SIZES]
+def families(names: Sequence[str] | None = None) -> list[tuple[str, dict[str, Any]]]:
+    """Return (domain, options) of the procedural families."""
+    known = find_domains()
+    return [(name, o) for name in known if names is None or name in names for o in known[name].families]
 
 
 Row = tuple[str, float | None, float, str]
 """Digest, value, bound and kind of one instance."""
 
 
-def solve(work: tuple[str, str, str, int, Row | None]) -> Row:
+def solve(work: tuple[str, Mapping[str, Any], str, int, Row | None]) -> Row:
     """Solve one instance (in a process of its own), unless the row that is known is of the same task."""
-    domain, size, split, index, known = work
-    source = source_of(domain, {"size": size, "split": split})
+    domain, family, split, index, known = work
+    source = source_of(domain, {**family, "split": split})
     task = load_task(source.mapping(index))
     scene = None if source.scene is None else load_scene(source.scene(index), task)
     digest = task.digest if scene is None else f"{task.digest} {scene.digest}"
@@ -79,7 +80,7 @@ def solve(work: tuple[str, str, str, int, Row | None]) -> Row:
     bound = reference_of(task.graph, effort=EFFORT_IN_PLACE).bound
     value = witnessed(task, scene)
     if value is not None and value < bound:
-        raise ValueError(f"{domain} {size} {split} {index}: done in {value}, yet no agent can beat {bound}")
+        raise ValueError(f"{source.key} {index}: done in {value}, yet no agent can beat {bound}")
     return digest, value, bound, "bound" if value is None else "best known"
 
 
@@ -88,7 +89,8 @@ def witnessed(task: Task, scene: Scene) -> float | None:
     model = Model("witness", 1, lambda index: task, scene=lambda index: scene)
     seeds = WITNESS_SEEDS if task.graph.random or _draws(scene.to_dict()) else WITNESS_SEEDS[:1]
     best: float | None = None
-    for name in WITNESSES[scene.kind]:
+    alike = len(task.graph.agents) > 1 and bool(getattr(scene, "inventory", False))
+    for name in WITNESSES[scene.kind][: 1 if alike else None]:
         try:
             episodes = [_play(model, name, seed, best) for seed in seeds]
         except _Slower:
@@ -139,7 +141,7 @@ def _draws(scene: Any) -> bool:
 
 def certify(
     domain: str,
-    size: str,
+    family: Mapping[str, Any],
     pool: ProcessPoolExecutor,
     advance: Callable[[int], None] = lambda done: None,
     *,
@@ -149,12 +151,12 @@ def certify(
 
     Args:
         domain: its domain.
-        size: its size.
+        family: its options, ``split`` left out.
         pool: where instances are solved.
         advance: is told how many instances are done.
         fresh: whether instances are solved again that stand in the file and have not changed.
     """
-    sources = {split: source_of(domain, {"size": size, "split": split}) for split in SPLITS}
+    sources = {split: source_of(domain, {**family, "split": split}) for split in SPLITS}
     path = file_of(sources["train"].family)
     known: dict[str, list[Row]] = {}
     if path.is_file() and not fresh:
@@ -164,7 +166,7 @@ def certify(
     graphs: list[TaskGraph] = []
     for split, source in sources.items():
         old = dict(enumerate(known.get(split, ())))
-        work = [(domain, size, split, k, old.get(k)) for k in range(source.count)]
+        work = [(domain, family, split, k, old.get(k)) for k in range(source.count)]
         rows = []
         for row in pool.map(solve, work, chunksize=1):
             rows.append(list(row))
@@ -347,15 +349,15 @@ def certify_all(
     from rich.progress import Progress
 
     chosen = families(names)
-    total = sum(source_of(d, {"size": s, "split": p}).count for d, s in chosen for p in SPLITS)
+    total = sum(source_of(d, {**o, "split": p}).count for d, o in chosen for p in SPLITS)
     with Progress() as bar, ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
         line = bar.add_task("certify", total=total)
-        for domain, size in chosen:
-            content = certify(domain, size, pool, lambda done: bar.advance(line, done), fresh=fresh)
+        for domain, family in chosen:
+            content = certify(domain, family, pool, lambda done: bar.advance(line, done), fresh=fresh)
             write(content)
             rows = [row for part in content["splits"].values() for row in part]
             kinds = Counter(row[3] for row in rows)
-            yield f"{domain} {size}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+            yield f"{content['family']}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
 
 if __name__ == "__main__":

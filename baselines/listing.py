@@ -127,13 +127,12 @@ class Variant:
 
 
 def variants() -> list[Variant]:
-    """Return every environment that has tasks of its own, procedural families at every size."""
-    from stratagym.envs.domains.domain import SIZES
+    """Return every environment that has tasks of its own, all families of procedural ones."""
     from stratagym.envs.registry import find_domains, id_of
 
     found = []
     for name, domain in sorted(find_domains().items()):
-        options = [{"size": size} for size in SIZES] if domain.procedural else [{}]
+        options = domain.families or [{}]
         found += [Variant(EnvironmentSpec(id_of(name), o), domain.summary, domain.tags) for o in options]
     return found
 

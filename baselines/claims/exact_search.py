@@ -210,7 +210,7 @@ class Keys:
         return [row.tobytes() for row in digests]
 
 
-def _lying(table: list[int], kernel: Any) -> Rows:
+def _lying(table: list[int], kernel: Any) -> Any:
     """Return where in a world's state it stands what lies where, and in what state places are."""
     if kernel is not places:
         return np.arange(grid_kernel.CELLS, grid_kernel.CELLS + table[grid_kernel.G_CELLS])

@@ -52,6 +52,7 @@ class Domain:
             default, and a wrong value raises ValueError with the choices.
         procedural: whether ``size`` and ``split`` are options (a ranked family).
         tags: words to find it by.
+        variants: further options, ``size`` among them, that are certified and ranked like the sizes alone.
     """
 
     name: str
@@ -59,6 +60,12 @@ class Domain:
     source: Callable[..., TaskSource]
     procedural: bool = True
     tags: tuple[str, ...] = ()
+    variants: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def families(self) -> list[dict[str, Any]]:
+        """The options of every family that is certified and ranked, ``split`` left out."""
+        return [*({"size": size} for size in SIZES if self.procedural), *map(dict, self.variants)]
 
 
 def instance_seed(split: Split, index: int) -> int:

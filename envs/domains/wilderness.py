@@ -349,4 +349,6 @@ DOMAIN = Domain(
     summary="Gather wood, stone and ores on a wide land and make tools up to diamond, alone or as a team",
     source=source,
     tags=("grid", "crafting", "items", "team", "fog"),
+    # One body has to do all of the bill, in whatever order: it is several that rules do not serve.
+    variants=({"size": "small", "agents": 2}, {"size": "medium", "agents": 2}),
 )
