@@ -42,8 +42,9 @@ WITNESSES = {"grid": ("errands", "hierarchical"), "places": ("rounds",), "plane"
 """By kind of world agents by name, of which the best is the witness; whoever is slower than those before
 it is stopped there. Where each of several bodies keeps its own stock and can make everything itself the
 solver takes long over what is the same for it whoever does it: there the first alone is asked. On a map
-walks often cost more than work, which errands count exactly and the optimum planner estimates. Among places ways and hours are
-known as a table, and on a plane an order of clips is a tour: those planners count them exactly."""
+walks often cost more than work, which errands count exactly and the optimum planner estimates. Among
+places ways and hours are known as a table, and on a plane an order of clips is a tour: those planners
+count them exactly."""
 
 WITNESS_SEEDS = (0, 1)
 """Episodes that a witness plays where something is drawn, the longer counts; else the first."""
