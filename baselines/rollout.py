@@ -132,7 +132,7 @@ def ask(agent: Agent, observation: Observation) -> Any:
     """
     try:
         answer = np.asarray(agent.act(observation))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AgentError(f"its act() raised {type(error).__name__}: {error}") from error
     world = observation.world
     if world is not None and not world.actions:
@@ -168,7 +168,7 @@ def _told(agent: Agent) -> tuple[Mapping[str, Any], ...]:
         return ()
     try:
         rows = trace()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AgentError(f"its trace() raised {type(error).__name__}: {error}") from error
     if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
         raise AgentError(f"its trace() returned {rows!r}, not a list of dictionaries")
@@ -196,7 +196,7 @@ def play(env: Any, agent: Agent, seed: int, listener: Listener | None = None) ->
     _, info = env.reset(seed=seed)
     try:
         agent.reset(agent_seed(seed))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AgentError(f"its reset() raised {type(error).__name__}: {error}") from error
     over = False
     while not over:

@@ -20,6 +20,22 @@ import yaml
 
 SUITE_FOLDER = Path(__file__).parent / "suites"
 TASK_ID = "stratagym/Task-v0"
+RESERVED = frozenset(
+    {
+        "additional_wrappers",
+        "apply_api_compatibility",
+        "autoreset_mode",
+        "content",
+        "disable_env_checker",
+        "max_episode_steps",
+        "num_envs",
+        "render_mode",
+        "vector_kwargs",
+        "vectorization_mode",
+        "wrappers",
+    }
+)
+"""Arguments of ``gymnasium.make`` and of batches, which whoever plays an environment decides."""
 _NAME = re.compile(r"^(?P<id>(?:[\w.]+:)?(?:[\w:-]+/)?[\w:.-]+-v\d+)(?::(?P<options>.*))?$")
 
 
@@ -42,6 +58,8 @@ class EnvironmentSpec:
     label: str = ""
 
     def __post_init__(self) -> None:
+        for name in sorted(RESERVED.intersection(self.options)):
+            raise InputError(f"{self.id}: {name!r} is no option of an environment; leave it out")
         if not self.label:
             object.__setattr__(self, "label", label_of(self.id, self.options))
 
@@ -141,7 +159,7 @@ def parse_environment(text: str) -> EnvironmentSpec:
         InputError: if it is neither an id nor an existing path.
     """
     match = _NAME.match(text)
-    if Path(text).suffix in (".yaml", ".yml", ".json") or (match is None and Path(text).exists()):
+    if Path(text).suffix in (".yaml", ".yml", ".json") or (text and match is None and Path(text).exists()):
         if not Path(text).exists():
             raise InputError(f"{text}: no such task file")
         return EnvironmentSpec(TASK_ID, {"task": text})
@@ -154,6 +172,8 @@ def parse_environment(text: str) -> EnvironmentSpec:
         key, equals, value = part.partition("=")
         if not equals or not key.isidentifier():
             raise InputError(f"{text!r}: {part!r} is not option=value")
+        if key in options:
+            raise InputError(f"{text!r}: {key!r} is given twice")
         options[key] = _option(value)
     return EnvironmentSpec(match["id"], options)
 

@@ -68,7 +68,7 @@ def register_all() -> None:
     """Register every domain and ``stratagym/Task-v0`` with Gymnasium."""
     _register(TASK_ID, {})
     for name in find_domains():
-        _register(id_of(name), {"domain": name})
+        _register(id_of(name), {"content": {"domain": name}})
 
 
 def _register(env_id: str, kwargs: dict[str, Any]) -> None:
@@ -118,12 +118,14 @@ def register(
         if world is not None:
             content["world"] = _name_of(world, "world")
         model_of(**content).task(0)
-    _register_again(id, content)
-
-
-def _register_again(env_id: str, kwargs: dict[str, Any]) -> None:
-    gymnasium.registry.pop(env_id, None)
-    gymnasium.register(env_id, SINGLE, vector_entry_point=VECTOR, kwargs=kwargs)
+    known = gymnasium.registry.get(id)
+    if (
+        known is not None
+        and known.entry_point == SINGLE
+        and not known.kwargs.get("content", {}).get("domain")
+    ):
+        gymnasium.registry.pop(id)  # of any other id Gymnasium says that it is overridden
+    gymnasium.register(id, SINGLE, vector_entry_point=VECTOR, kwargs={"content": content})
 
 
 def _place(world: Any) -> Any:

@@ -447,3 +447,64 @@ def test_events_can_be_left_out() -> None:
         action = int(a["action_mask"].argmax())
         (*_, a), (*_, b) = loud.step(action), quiet.step(action)
         assert a["time"] == b["time"]
+
+
+# ------------------------------------------------------------------ numbers at the edge
+
+PAIR: dict[str, Any] = {
+    "horizon": 30,
+    "agents": 2,
+    "subtasks": {"a": {"duration": 2}, "b": {"repeatable": True}},
+    "goal": "a",
+}
+
+
+@pytest.mark.parametrize("executor", ["interpreted", "compiled"])
+@pytest.mark.parametrize("number", [3, -1, 2**31, 2**32, 2**32 + 1, 10**12])
+def test_numbers_of_no_action_wait(executor: Any, number: int) -> None:
+    """However large a number is, it starts nothing, alone and in batches."""
+    env = gymnasium.make("stratagym/Task-v0", task=PAIR, executor=executor, clock="tick").unwrapped
+    env.reset(seed=0)
+    info = env.step(np.array([number, number]))[4]
+    assert info["events"] == []
+    assert info["refusal"] == [None, None]
+    envs = gymnasium.make_vec("stratagym/Task-v0", num_envs=2, task=PAIR, executor=executor, clock="tick")
+    envs.reset(seed=0)
+    info = envs.step(np.full((2, 2), number))[4]
+    assert len(info["events"]) == 0
+    assert not info["refusal"].any()
+
+
+@pytest.mark.parametrize("executor", ["interpreted", "compiled"])
+def test_every_agent_has_an_action(executor: Any) -> None:
+    """Too few or too many actions are refused, and nothing is played."""
+    env = gymnasium.make("stratagym/Task-v0", task=PAIR, executor=executor, clock="tick").unwrapped
+    env.reset(seed=0)
+    env.step([2, 1])
+    for actions in ([2], [2, 2, 2], []):
+        with pytest.raises(ValueError, match=f"{len(actions)} actions for 2 agents"):
+            env.step(actions)
+    assert env.step([2, 2])[4]["time"] == 2
+
+
+@pytest.mark.parametrize("executor", ["interpreted", "compiled"])
+def test_amounts_and_ticks_at_their_limit(executor: Any) -> None:
+    """A stock stays at the largest number there is, and the longest run ends by itself."""
+    most = 2**31 - 1
+    rich = {
+        "horizon": 30,
+        "items": {"gold": most - 1},
+        "subtasks": {"mint": {"produces": {"gold": most}, "repeatable": True}},
+        "events": [{"at": 5, "stock": {"gold": 5}}],
+    }
+    env = gymnasium.make("stratagym/Task-v0", task=rich, executor=executor, clock="tick").unwrapped
+    env.reset(seed=0)
+    for _ in range(8):
+        env.step(0)
+    assert env.stock() == {"gold": most}
+    slow = {"subtasks": {"a": {"duration": most}}, "goal": "a"}
+    env = gymnasium.make("stratagym/Task-v0", task=slow, executor=executor).unwrapped
+    env.reset(seed=0)
+    info = env.step(0)[4]
+    assert info["success"]
+    assert info["time"] == most - 1

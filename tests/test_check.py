@@ -178,6 +178,12 @@ TEMPTING: dict[str, Any] = {
 def test_a_goal_that_does_not_pay_is_warned_of() -> None:
     """Where a schedule that avoids the goal earns more than any that reaches it, both rewards are told."""
     assert warnings_of(load_task(TEMPTING)) == ["goal: avoiding it earns 5, reaching it at most 1"]
+    forbidding = {
+        "horizon": 9,
+        "subtasks": {"a": {"reward": 1}, "b": {"reward": 9, "needs": "~a"}},
+        "goal": "a & ~b",
+    }
+    assert warnings_of(load_task(forbidding)) == ["goal: avoiding it earns 10, reaching it at most 1"]
 
 
 @pytest.mark.parametrize(

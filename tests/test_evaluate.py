@@ -459,6 +459,35 @@ def test_names_of_environments_are_read_and_written(text: str, env_id: str, opti
     assert parse_environment(spec.label) == spec
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("stratagym/Cooking-v0:disable_env_checker=3", "'disable_env_checker' is no option"),
+        ("stratagym/Cooking-v0:max_episode_steps=4", "'max_episode_steps' is no option"),
+        ("stratagym/Cooking-v0:size=small,size=large", "'size' is given twice"),
+        ("", "'' is neither an environment id"),
+    ],
+)
+def test_names_that_are_refused(text: str, words: str) -> None:
+    """What belongs to whoever plays, what is said twice and what says nothing is refused in one line."""
+    with pytest.raises(InputError, match=words):
+        parse_environment(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("stratagym/Cooking-v0:tasks=1", "tasks: 1 is not a list of numbers"),
+        ("stratagym/Graph-v0:knobs=3", "knobs: 3 is not a mapping"),
+        ("stratagym/Cooking-v0:domain=JobShop", "unexpected keyword argument 'domain'"),
+    ],
+)
+def test_options_that_are_refused(text: str, words: str) -> None:
+    """A wrong option of a domain is told in one line."""
+    with pytest.raises(InputError, match=words):
+        parse_environment(text).make()
+
+
 def test_file_names_of_different_labels_differ() -> None:
     """Labels that look alike once made safe for a path still have their own files."""
     labels = ["a b", "a-b", "a/b", "a:b", "stratagym/a-b", "x" * 200, "x" * 201]

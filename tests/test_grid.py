@@ -156,6 +156,11 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         {"objects": {"soup": [[5, 1]]}},
         "objects.soup[0]: at [5, 1] there lies 'onion' already",
     ),
+    "a thing in a wall": (
+        {"objects": {"soup": [[0, 0]]}},
+        "objects.soup[0]: at [0, 0] there is a wall",
+    ),
+    "too many words": ({"messages": 65}, "messages: must be at most 64"),
     "an unknown object": (
         {"objects": {"sop": [[1, 2]]}},
         "objects.sop: no thing 'sop'; did you mean 'soup'?",

@@ -22,6 +22,7 @@ from stratagym.envs.certificates import certificate_of
 from stratagym.envs.domains.domain import SPLITS
 from stratagym.envs.registry import TASK_ID
 from stratagym.envs.step import Model
+from stratagym.envs.task import layout as at
 from stratagym.envs.task.spec import TaskError, load_task
 from stratagym.envs.views.flat import FEATURES, static_parts
 
@@ -458,3 +459,57 @@ def test_no_static_number_is_constant(env_id: str, level: str) -> None:
         rows += [env.view.static(env.model.graph(k)) for k in range(env.model.count)]
     constant = np.flatnonzero((np.array(rows) == rows[0]).all(axis=0))
     assert len(constant) == 0, f"{len(constant)} of {len(rows[0])} numbers are constant"
+
+
+# ------------------------------------------------------------------ in play
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_horizon_is_withheld_in_play(level: str) -> None:
+    """Two tasks that differ in their horizon alone look the same at every step, waiting or not."""
+    shown = []
+    for horizon in (40, 55):
+        env = make(changed(TEA, lambda t, h=horizon: t.update(horizon=h)), knowledge=level, clock="tick")
+        env.reset(seed=0)
+        shown.append([env.step(k % 3)[0]["state"].tolist() for k in range(20)])
+    assert shown[0] == shown[1]
+
+
+ROLL_CALL: dict[str, Any] = {
+    "horizon": 40,
+    "subtasks": {name: {"duration": 2, "repeatable": True} for name in "abcdef"},
+    "events": [{"at": 1, "agent": "agent 0", "down": 8}],
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_for_how_long_an_agent_is_down_is_withheld_from_batches(level: str) -> None:
+    """The amount of the event `agent` is a duration."""
+    for knowledge, told in (("full", 8), (level, 0)):
+        envs = gymnasium.make_vec(TASK_ID, num_envs=2, task=ROLL_CALL, knowledge=knowledge)
+        envs.reset(seed=0)
+        events = envs.step(np.array([6, 6]))[4]["events"]
+        assert [int(row[4]) for row in events if row[2] == at.E_UNDO + at.X_AGENT] == [told, told]
+
+
+@pytest.mark.parametrize("opaque", [False, True])
+def test_names_of_actions_in_a_batch(opaque: bool) -> None:
+    """A batch names its actions as the single environment of its first lane does."""
+    options: dict[str, Any] = {"task": ROLL_CALL, "knowledge": "none", "opaque": opaque}
+    envs = gymnasium.make_vec(TASK_ID, num_envs=2, **options).unwrapped
+    env = gymnasium.make(TASK_ID, **options).unwrapped
+    for seed in range(4):
+        env.reset(seed=seed)
+        envs.reset(seed=seed)
+        assert envs.action_names == env.action_names  # type: ignore[attr-defined]
+
+
+def test_a_batch_goes_on_in_its_order() -> None:
+    """A state put back brings the order of the subtasks with it."""
+    envs: Any = gymnasium.make_vec(TASK_ID, num_envs=2, task=ROLL_CALL, knowledge="none").unwrapped
+    envs.reset(seed=3)
+    state = envs.get_state()
+    expected = envs.step(np.array([0, 0]))[4]["events"]
+    envs.reset(seed=77)
+    envs.set_state(state)
+    assert np.array_equal(envs.step(np.array([0, 0]))[4]["events"], expected)

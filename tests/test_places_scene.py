@@ -97,6 +97,10 @@ REFUSED: dict[str, tuple[Change, str]] = {
         put("locations/cellar", {}),
         "scene: locations.cellar: no body ever gets there; add a way, or a ride that leads there",
     ),
+    "an event on a way that there is not": (
+        put("events", [{"at": 3, "block": ["home", "shop"]}]),
+        "scene: events[0].block: there is no way between 'home' and 'shop'",
+    ),
     "hours the wrong way round": (
         put("locations/shop/hours", [[8, 4]]),
         "scene: locations.shop.hours[0]: opens at 8 and shuts at 4; it must open before it shuts",

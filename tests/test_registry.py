@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -200,3 +201,26 @@ def test_more_instances_look_the_same(name: str) -> None:
         seen, _ = envs[1].reset(seed=0, options={"instance": 399})
         assert envs[1].observation_space.contains(seen)
     assert more.reference(399).kind == "proved"
+
+
+@pytest.mark.parametrize(
+    "options", [{"task": TEA}, {"family": "x:y"}, {"count": 7}, {"world": {}}, {"default_horizon": False}]
+)
+def test_an_id_says_what_is_played(options: dict[str, Any]) -> None:
+    """No option changes what an id stands for."""
+    (name,) = options
+    with pytest.raises(TypeError, match=f"unexpected keyword argument {name!r}"):
+        gymnasium.make("stratagym/Cooking-v0", **options)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'domain'"):
+        gymnasium.make("stratagym/Cooking-v0", domain="JobShop")
+
+
+@pytest.mark.usefixtures("_clean_registry")
+def test_an_id_of_ours_is_not_replaced_without_a_word() -> None:
+    """Gymnasium warns where a shipped id is overridden; one's own id can be given again."""
+    with pytest.warns(UserWarning, match="Overriding environment stratagym/Cooking-v0"):
+        stratagym.register("stratagym/Cooking-v0", task=TEA)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stratagym.register("mine/Tea-v0", task=TEA)
+        stratagym.register("mine/Tea-v0", task=TEA)

@@ -60,7 +60,7 @@ def options_for(spec: EnvironmentSpec, settings: Settings, split: str | None = N
         options["end_on_dead_end"] = True
     options |= spec.options
     known = gymnasium.registry.get(spec.id)
-    domain = known.kwargs.get("domain") if known is not None else None
+    domain = known.kwargs.get("content", {}).get("domain") if known is not None else None
     own = () if domain is None else own_options(domain)
     if split is not None and "split" in own:
         options["split"] = split

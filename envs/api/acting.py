@@ -55,8 +55,20 @@ class Acting:
         """What an agent does that does nothing: the last number, or the vector nearest to 0."""
         return np.clip(np.zeros_like(self._low), self._low, self._high) if self.boxed else self.columns - 1
 
+    def numbers(self, actions: Any) -> list[int]:
+        """Return the numbered actions of one lane, one for each agent; a number that is none waits.
+
+        Raises:
+            ValueError: if there is not one action for each agent.
+        """
+        found = [int(a) for a in actions]
+        if len(found) != self.agents:
+            raise ValueError(f"{len(found)} actions for {self.agents} agents")
+        last = self.columns - 1
+        return [a if 0 <= a < last else last for a in found]
+
     def integers(self, actions: Any, lanes: int) -> Any:
-        """Return the actions of some lanes as ``[lanes, agents * width]`` integers.
+        """Return the actions of some lanes as ``[lanes, agents * width]`` integers; no action waits.
 
         Raises:
             ValueError: if there is not one action for each agent of each lane, or a number is none.
@@ -66,7 +78,9 @@ class Acting:
             one = (self.space.shape or ()) if self.agents > 1 or self.boxed else ()
             raise ValueError(f"actions have shape {actions.shape}, not {(lanes, *one)}")
         if not self.boxed:
-            return actions.reshape(lanes, self.agents)
+            # Below 0 is far above the last as a number without a sign.
+            within = np.minimum(actions.astype(np.int64).view(np.uint64), np.uint64(self.columns - 1))
+            return within.astype(np.int32).reshape(lanes, self.agents)
         actions = actions.reshape(lanes, self.agents, self.width).astype(np.float64)
         if not np.isfinite(actions).all():
             raise ValueError(f"an action is not a number: {actions[~np.isfinite(actions)][0]}")

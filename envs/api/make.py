@@ -1,7 +1,7 @@
 """The entry points behind every id: from options to a single or a vector environment.
 
-Owns the split of keyword arguments into those that every environment takes and the
-domain's own.
+Owns the split of keyword arguments into those that every environment takes and those of
+what is played: an id says by ``content`` what that is, and the rest is the domain's own.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ _COMMON = tuple(field.name for field in fields(Options))
 
 
 _BATCH = ("autoreset_mode", "threads", "copy")
-_CONTENT = ("domain", "task", "family", "world", "count", "default_horizon")
+_ANY_TASK = ("default_horizon",)
+"""What ``stratagym/Task-v0`` takes for those who know; see ``registry.model_of``."""
 
 
 def split_options(kwargs: dict[str, Any], also: tuple[str, ...] = ()) -> tuple[Options, dict[str, Any]]:
-    """Return the common options, and the rest, which are the domain's own.
+    """Return the common options, and the rest, which say what is played.
 
     Args:
-        kwargs: of the entry point; the common ones are taken out.
+        kwargs: of the entry point; the common ones are taken out, ``content`` is spread.
         also: further names that may stand in the rest.
 
     Raises:
@@ -33,16 +34,17 @@ def split_options(kwargs: dict[str, Any], also: tuple[str, ...] = ()) -> tuple[O
         TypeError: if an option is unknown; with the nearest that exists, or all of them.
     """
     common = {name: kwargs.pop(name) for name in _COMMON if name in kwargs}
-    domain = kwargs.get("domain")
-    known = (*own_options(domain), *_COMMON, *also)
+    content = kwargs.pop("content", {})
+    domain = content.get("domain")
+    known = (*(own_options(domain) if domain or not content else ()), *_COMMON, *also)
     for name in kwargs:
-        if name not in known and name not in _CONTENT:
+        if name not in known and (content or name not in _ANY_TASK):
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
             place = f"{domain}: " if domain else ""
             # Python's own words: some trainers look for them to learn which arguments they may pass.
             raise TypeError(f"{place}unexpected keyword argument {name!r}; {hint}")
-    return Options(**common), kwargs
+    return Options(**common), {**content, **kwargs}
 
 
 def single(render_mode: str | None = None, **kwargs: Any) -> TaskEnv:

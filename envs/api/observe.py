@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from stratagym.envs.api.acting import UNUSED, naming, world_names
 from stratagym.envs.api.options import Options
 from stratagym.envs.rng import permutation
+from stratagym.envs.step import Model
 from stratagym.envs.task import kernel
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.graph import Duration, TaskGraph
@@ -86,6 +88,26 @@ class Order:
     def position(self, i: int) -> int:
         """Return the action that starts subtask ``i``."""
         return self._position[i]
+
+
+def action_names(model: Model, index: int, order: Order | None, opaque: bool) -> tuple[str, ...]:
+    """Return the name of every numbered action as an agent sees them; the last is ``wait``.
+
+    Args:
+        model: the tasks.
+        index: which is played.
+        order: of the subtasks under ``none``.
+        opaque: whether their names are hidden.
+    """
+    own, first = world_names(model, index), naming(model, index)
+    names = model.graph(index).names
+    shown = names if order is None else tuple(order.names(names, opaque))
+    if own is None:
+        unused = (f"{UNUSED} {k})" for k in range(len(names), model.dims.subtasks))
+        return (*shown, *unused, "wait")
+    if order is None or first is None:
+        return own
+    return (*own[:first], *shown, *own[first + len(names) :])
 
 
 def visible_refusal(code: int, knowledge: Knowledge) -> str | None:

@@ -17,7 +17,14 @@ from gymnasium.error import ResetNeeded
 
 from stratagym.envs.api import lanes as at_lanes
 from stratagym.envs.api.acting import UNUSED, Acting, naming, world_names
-from stratagym.envs.api.observe import Order, observe, subtask_mask, visible_events, visible_refusal
+from stratagym.envs.api.observe import (
+    Order,
+    action_names,
+    observe,
+    subtask_mask,
+    visible_events,
+    visible_refusal,
+)
 from stratagym.envs.api.options import Options, flat_view, make_lanes, more_views, whole_space
 from stratagym.envs.step import Model
 from stratagym.envs.task import kernel
@@ -114,15 +121,14 @@ class TaskEnv(gym.Env[Obs, Any]):
 
         Raises:
             ResetNeeded: before the first reset.
+            ValueError: if there is not one action for each agent.
         """
         if not self._begun:
             raise ResetNeeded("reset the environment before its first step")
         if self._boxed:
             actions = self.acting.integers(action, 1)[0].tolist()
-        elif self._agents == 1:
-            actions = [int(action)]
         else:
-            actions = [int(a) for a in np.asarray(action).tolist()]
+            actions = self.acting.numbers([action] if self._agents == 1 else action)
         if self._order is not None and self._first is not None:
             actions = [self._order.action(a, self._first) for a in actions]
         out = self.lanes.step_one(actions)
@@ -216,15 +222,7 @@ class TaskEnv(gym.Env[Obs, Any]):
     @property
     def action_names(self) -> tuple[str, ...]:
         """The name of every numbered action; the last is ``wait``."""
-        own = world_names(self.model, self.instance)
-        if own is not None:
-            if self._order is None or self._first is None:
-                return own
-            after = self._first + self._order.count
-            return (*own[: self._first], *self.subtask_names, *own[after:])
-        names = list(self.subtask_names)
-        names += [f"(unused {k})" for k in range(len(names), self._n)]
-        return (*names, "wait")
+        return action_names(self.model, self.instance, self._order, self.options.opaque)
 
     def status(self) -> dict[str, str]:
         """Return the status of every subtask."""

@@ -15,8 +15,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from stratagym.envs.api import lanes as at_lanes
-from stratagym.envs.api.acting import Acting, naming, world_names
-from stratagym.envs.api.observe import Order
+from stratagym.envs.api.acting import Acting, naming
+from stratagym.envs.api.observe import Order, action_names
 from stratagym.envs.api.options import (
     OptionError,
     Options,
@@ -240,12 +240,8 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
     @property
     def action_names(self) -> tuple[str, ...]:
         """The name of every numbered action in the first lane; the last is ``wait``."""
-        own = world_names(self.model, int(self._lanes.s[0][at.TASK]))
-        if own is not None:
-            return own
-        names = list(self.task.graph.names)
-        names += [f"(unused {k})" for k in range(len(names), self._n)]
-        return (*names, "wait")
+        order = self._orders[0] if self._orders else None
+        return action_names(self.model, int(self._lanes.s[0][at.TASK]), order, self.options.opaque)
 
     def action_masks(self) -> Any:
         """Return the exact masks as bool ``[B, agents * (n + 1)]``.
@@ -276,6 +272,8 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
             self._lanes.set(k, lane)
         self._begun = True
         self._static = None
+        if self.options.knowledge == "none":
+            self._draw_orders()
 
     # -------------------------------------------------------------- inside
 
@@ -310,7 +308,7 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
             return {**self._graphs(out), **world}
         subtasks = rows[:, : self._cut].reshape(self.num_envs, -1, self._n)
         if self.options.knowledge == "none":
-            self._draw_orders(out)
+            self._draw_orders()
             subtasks = np.stack([o.shuffle(row) for o, row in zip(self._orders, subtasks, strict=True)])
         found = {"subtasks": subtasks, "state": self.view.state(rows[:, self._cut : self._end])}
         if self.view.static_size:
@@ -322,7 +320,7 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
     def _graphs(self, out: at_lanes.Outputs) -> Obs:
         """Write the graph view of all lanes."""
         if self.options.knowledge == "none":
-            self._draw_orders(out)
+            self._draw_orders()
         lanes, count = self._lanes, self.num_envs
         graphs = [self.model.graph(int(k)) for k in out.ints[at_lanes.O_TASK]]
         s, sb = np.asarray(lanes.s[:count], np.int32), np.asarray(lanes.sb[:count], np.uint64)
@@ -332,7 +330,7 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         found: Obs = self._graph_view.observations(graphs, s, sb, lanes.memory, orders)
         return found
 
-    def _draw_orders(self, out: at_lanes.Outputs) -> None:
+    def _draw_orders(self) -> None:
         """Draw the order of each lane's subtasks from the seed of its episode."""
         orders = []
         for k in range(self.num_envs):
@@ -394,6 +392,8 @@ class TaskVectorEnv(VectorEnv[Obs, Any, Any]):
         if self.options.knowledge == "none":
             hidden += (at.E_UNDO + at.X_CAPACITY, at.E_UNDO + at.X_STOCK)
         events = events[~np.isin(events[:, 2], hidden)]
+        # For how long an agent is down is a duration.
+        events[events[:, 2] == at.E_UNDO + at.X_AGENT, 4] = 0
         if self.options.knowledge == "none":
             telling = (refusals > at.FINISHED_REFUSAL) & (refusals != at.WORLD_REFUSAL)
             refusals = np.where(telling, at.WITHHELD_REFUSAL, refusals)

@@ -49,8 +49,8 @@ def source(
         )
     if pots is not None:
         at_least("pots", pots, 1)
-    key = f"cooking/tasks={'+'.join(str(k) for k in tasks)}/pots={pots or 'all'}/agents={agents}"
     combination(data_beside(__file__)["replication"], tasks)
+    key = f"cooking/tasks={'+'.join(str(k) for k in tasks)}/pots={pots or 'all'}/agents={agents}"
     return single(
         key, lambda: combination(data_beside(__file__)["replication"], tasks, pots=pots, agents=agents)
     )

@@ -66,6 +66,8 @@ def source(
         return procedural("graph", draw, size, split, instances, "drawn" if drawn else "", published=set)
     if costs != "fixed":
         raise ValueError("costs: only with set; the generator has the knob drawn")
+    if knobs is not None and not isinstance(knobs, Mapping):
+        raise ValueError(f"knobs: {knobs!r} is not a mapping of knobs to values")
     for name in knobs or {}:
         one_of("knobs", name, knob_names())
     one_of("size", size, list(data_beside(__file__)["family"]))

@@ -18,6 +18,7 @@ from stratagym.envs.domains.domain import Domain, Size, Split, TaskSource
 from stratagym.envs.domains.draft import generator
 from stratagym.envs.domains.maps import Cells, Map, distances, rows_of
 from stratagym.envs.domains.sources import at_least, data_beside, one_of, procedural
+from stratagym.envs.worlds.base import MOST_WORDS
 
 MOST_AGENTS = 6
 
@@ -58,7 +59,7 @@ def source(
     for name, flag in (("vitals", vitals), ("share", share)):
         one_of(name, flag, (True, False))
     at_least("fog", fog, 0)
-    at_least("messages", messages, 0)
+    one_of("messages", messages, range(MOST_WORDS + 1))
     variant = [f"agents={agents}"] * (agents > 1) + ["vitals"] * vitals + [f"fog={fog}"] * (fog > 0)
     variant += [f"messages={messages}"] * (messages > 0) + ["alone"] * (not share)
     return procedural(

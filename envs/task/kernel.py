@@ -94,7 +94,8 @@ def finish(m: Memory, i: int, success: bool) -> None:
         put(m, at.PAID, m.t[row + at.PAY])
     for k in range(m.t[row + at.MAKE_COUNT]):
         pair = m.t[row + at.MAKES] + 2 * k
-        m.s[m.t[at.Q_LEVELS] + m.t[pair]] += m.t[pair + 1]
+        level = m.t[at.Q_LEVELS] + m.t[pair]
+        m.s[level] = min(at.FAR, m.s[level] + m.t[pair + 1])
     set_done(m, i)
     emit(m, at.E_SUCCESS, i, paid)
 
@@ -119,7 +120,8 @@ def happen(m: Memory, e: int) -> None:
             # What runs keeps what it holds: the free part moves by as much as the capacity does.
             m.s[m.t[at.Q_LEVELS] + target] += amount - capacity(m, target)
         elif kind == at.X_STOCK:
-            m.s[m.t[at.Q_LEVELS] + target] = max(0, m.s[m.t[at.Q_LEVELS] + target] + amount)
+            stock = m.s[m.t[at.Q_LEVELS] + target] + amount
+            m.s[m.t[at.Q_LEVELS] + target] = min(at.FAR, max(0, stock))
         elif kind == at.X_AGENT:
             q = m.t[at.Q_AGENTS] + target * at.AGENT_SIZE + at.DOWN_UNTIL
             m.s[q] = max(m.s[q], m.s[at.CLOCK] + amount)

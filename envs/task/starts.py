@@ -318,7 +318,10 @@ def start(m: Memory, i: int, a: int) -> None:
             m.s[at.HURT] = 1
     m.s[q + at.STARTS] += 1
     m.s[q + at.START] = clock
-    m.s[q + at.END] = min(at.FAR, clock + drawn_duration(m, i))
+    end = clock + drawn_duration(m, i)
+    # What ends at FAR does not end by itself.
+    last = at.FAR if m.t[m.s[q + at.DURATION] + at.DUR_KIND] == at.DUR_WORLD else at.FAR - 1
+    m.s[q + at.END] = min(last, end)
     m.s[at.NEXT] = min(m.s[at.NEXT], m.s[q + at.END])
     m.s[at.RUNS] += 1
     m.s[at.STALE] = 1

@@ -22,7 +22,7 @@ def temptation(graph: TaskGraph) -> tuple[float, float] | None:
     """Return the best reward of all, and a smaller bound for plays that reach the goal.
 
     Every play that reaches the goal has all parts of it paid. So a bonus on those parts
-    bounds what such plays can earn otherwise.
+    bounds what such plays can earn otherwise. What the goal forbids is taken out for them.
 
     Args:
         graph: the task.
@@ -31,9 +31,10 @@ def temptation(graph: TaskGraph) -> tuple[float, float] | None:
         The two rewards; None if reaching the goal pays as much, or if that cannot be told
         (random, eventful or large tasks, goals that are not a conjunction).
     """
-    parts = _parts(graph)
-    if parts is None or not _worth_asking(graph, parts):
+    found = _parts(graph)
+    if found is None or not _worth_asking(graph, found[0]):
         return None
+    parts, barred = found
     from stratagym.envs.task.optimum import optimum
 
     bonus = 1.0 + abs(upper_bound_reward(graph)) + sum(max(-s.reward, 0.0) for s in graph.subtasks)
@@ -44,6 +45,14 @@ def temptation(graph: TaskGraph) -> tuple[float, float] | None:
             replace(s, reward=s.reward + bonus) if i in paid else s for i, s in enumerate(graph.subtasks)
         ),
     )
+    if barred:
+        never = graph.horizon or 0
+        rewarding = replace(
+            rewarding,
+            subtasks=tuple(
+                replace(s, release=never) if i in barred else s for i, s in enumerate(rewarding.subtasks)
+            ),
+        )
     with_goal = optimum(rewarding, "reward", time_limit=EFFORT)
     done = {run.subtask for run in with_goal.schedule}
     if not all(any(graph.subtasks[i].name in done for i in part) for part in parts):
@@ -55,23 +64,29 @@ def temptation(graph: TaskGraph) -> tuple[float, float] | None:
     return free.value, most
 
 
-def _parts(graph: TaskGraph) -> list[tuple[int, ...]] | None:
-    """Return the parts of a goal that is a conjunction: subtasks, or modes that are paid together."""
+def _parts(graph: TaskGraph) -> tuple[list[tuple[int, ...]], set[int]] | None:
+    """Return the parts of a goal that is a conjunction, and the subtasks that it forbids.
+
+    A part is a subtask, or modes that are paid together. None if the goal is something else, or
+    forbids what could be undone, or what could serve by being started only.
+    """
     if graph.goal is None or graph.goal == TRUE:
         return None
     n = len(graph.subtasks)
     found: set[tuple[int, ...]] = set()
+    barred: set[int] = set()
     waiting = [graph.goal]
     while waiting:
         node = waiting.pop()
         members: tuple[int, ...] = (node,)
         if node >= n:
             gate = graph.gates[node - n]
+            if gate.count == len(gate.positive) + len(gate.negative):
+                waiting += gate.positive
+                barred |= set(gate.negative)
+                continue
             if gate.negative:
                 return None
-            if gate.count == len(gate.positive):
-                waiting += gate.positive
-                continue
             members = gate.positive
             if gate.count != 1 or any(p >= n for p in members):
                 return None
@@ -82,7 +97,12 @@ def _parts(graph: TaskGraph) -> list[tuple[int, ...]] | None:
             return None
         found.add(members)
     parts = sorted(found)
-    return parts if len({i for part in parts for i in part}) == sum(map(len, parts)) else None
+    whole = {i for part in parts for i in part}
+    if len(whole) != sum(map(len, parts)) or barred & whole or any(i >= n for i in barred):
+        return None
+    # A lag can undo what it counts from, or ask for its start alone.
+    led = {p for s in graph.subtasks for lag in s.lags for p in lag.predecessors}
+    return None if barred & led else (parts, barred)
 
 
 def _worth_asking(graph: TaskGraph, parts: list[tuple[int, ...]]) -> bool:

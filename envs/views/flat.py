@@ -419,9 +419,13 @@ class FlatView:
         self.dims = dims
         more = {0: 0, 1: 2 * dims.agents + dims.levels, 2: 2 * dims.agents + dims.levels + dims.constraints}
         self.state_bytes = 2 + more[self.rich]
+        # The second number tells of the horizon.
+        hidden = () if knowledge == "full" else (1,)
         self._moving: Any = None
-        if moving is not None:
-            self._moving = np.array([k for k in moving if k < self.state_bytes], np.int64)
+        if moving is not None or hidden:
+            shown = range(self.state_bytes) if moving is None else moving
+            kept_state = [k for k in shown if k < self.state_bytes and k not in hidden]
+            self._moving = np.array(kept_state, np.int64)
         whole = sum(int(np.prod(b.shape)) for b in self.blocks)
         self.static_size = whole if self.kept is None else len(self.kept)
         self.world_bytes, self.fine = world, fine

@@ -43,6 +43,8 @@ REFUSED, OCCUPIED = -1, -2
 """In place of an attempt: the world refuses what was asked for (``world``), or the body is
 not free to do it (``busy``)."""
 
+MOST_WORDS = 64
+"""How many words a body can say at the most, in any world: views show each as a byte."""
 BOX_UNIT = 1000
 """A number x of a Box action reaches a world as ``round(x * BOX_UNIT)``."""
 

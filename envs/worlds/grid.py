@@ -11,9 +11,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.document import Task
@@ -25,6 +26,7 @@ from stratagym.envs.task.nodes import has
 from stratagym.envs.task.view import Knowledge
 from stratagym.envs.worlds import grid_kernel as kernel
 from stratagym.envs.worlds import playable, sites
+from stratagym.envs.worlds.base import MOST_WORDS
 from stratagym.envs.worlds.rules import (
     NONE,
     FixtureSpec,
@@ -95,7 +97,7 @@ class GridSpec(Model):
     share: bool | None = None
     verbs: list[str] | None = None
     view: Amount | None = None
-    messages: Amount | None = None
+    messages: Annotated[int, Field(ge=0, le=MOST_WORDS)] | None = None
     bodies: list[BodySpec] | None = None
     vitals: dict[str, Positive] | None = None
     events: list[EventSpec] | None = None
@@ -325,6 +327,8 @@ class GridScene:
             code = self.things.code(name, path)
             for k, value in enumerate(cells):
                 x, y = _cell(value, self.width, self.height, join(path, k))
+                if self.standing[y, x] == self.fixtures.code("wall", path):
+                    raise SceneError(f"at [{x}, {y}] there is a wall", join(path, k))
                 if self.lying[y, x]:
                     lies = self.things.names[self.lying[y, x]]
                     raise SceneError(f"at [{x}, {y}] there lies {quote(lies)} already", join(path, k))

@@ -364,10 +364,11 @@ def load(plain: Mapping[str, Any], task: Task) -> PlacesScene:
     things = read_things(spec.things or {}, solid=False)
     words = Words(graph, fixtures, things, (), spec.hands)
     receptacles = _sites(described, fixtures, things)
+    ways = matrix(spec, names)
     scene = PlacesScene(
         graph=graph,
         locations=locations,
-        ways=matrix(spec, names),
+        ways=ways,
         day=spec.day or 0,
         fixtures=fixtures,
         closed=closed,
@@ -376,7 +377,7 @@ def load(plain: Mapping[str, Any], task: Task) -> PlacesScene:
         sites=receptacles,
         bodies=_bodies(spec, graph, names, things),
         rules=tuple(_rule(rule, names) for rule in read_rules(spec.rules, words, RuleSpec)),
-        events=_events(spec.events or (), names, things, [site.name for site in receptacles]),
+        events=_events(spec.events or (), names, ways, things, [site.name for site in receptacles]),
         hands=spec.hands,
         own=spec.inventory,
         share=spec.share,
@@ -499,7 +500,11 @@ _EVENTS = {
 
 
 def _events(
-    specs: Sequence[PlaceEventSpec], names: Sequence[str], things: Kinds, receptacles: Sequence[str]
+    specs: Sequence[PlaceEventSpec],
+    names: Sequence[str],
+    ways: Sequence[Sequence[int]],
+    things: Kinds,
+    receptacles: Sequence[str],
 ) -> tuple[PlaceEvent, ...]:
     found = []
     for k, event in enumerate(specs):
@@ -521,6 +526,8 @@ def _events(
             if len(ends) != 2:
                 raise SceneError(f"a way has two ends, not {len(ends)}", where)
             one, other = (place_of(name, names, where, "location") for name in ends)
+            if ways[one][other] < 0 and ways[other][one] < 0:
+                raise SceneError(f"there is no way between {quote(ends[0])} and {quote(ends[1])}", where)
             numbers = one, other
         else:
             numbers = place_of(getattr(event, kind), names, where, "location"), -1

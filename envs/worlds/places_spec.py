@@ -13,9 +13,9 @@ from pydantic import Field, PlainValidator
 from stratagym.envs.task.faults import describe
 from stratagym.envs.task.models import LIMIT, Amount, Model, Moment, Positive, Refusal
 from stratagym.envs.worlds import rules
+from stratagym.envs.worlds.base import MOST_WORDS
 
 MOST_LOCATIONS = 250
-MOST_WORDS = 64
 
 
 def _spot(value: Any) -> tuple[float, float]:
