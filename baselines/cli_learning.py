@@ -69,7 +69,7 @@ def demos(
     seed: Annotated[int, typer.Option(min=0, help="Episode k is reset with seed + k.")] = 0,
     view: Annotated[str, typer.Option(help="flat, graph or planes.")] = "flat",
     knowledge: Annotated[str, typer.Option(help="full, structure or none.")] = "full",
-    clock: Annotated[str, typer.Option(help="decision, tick or event.")] = "decision",
+    clock: Annotated[str | None, typer.Option(help="[decision; that of the records].")] = None,
     records: Annotated[Path | None, typer.Option(help="Folder of recorded episodes instead.")] = None,
 ) -> int:
     """Keep what an agent, or a person who played, saw and did: `bc` learns from it."""
@@ -82,15 +82,17 @@ def demos(
     if out.suffix != ".npz":
         raise InputError(f"--out: {out} does not end in .npz")
     course.path_on()
+    if records is not None and agent is not None:
+        raise InputError("--agent and --records: episodes come from one of them")
+    paths = [] if records is None else sorted(records.glob("*.jsonl")) if records.is_dir() else [records]
+    if records is not None and not paths:
+        raise InputError(f"--records: there is no recorded episode in {records}")
+    clock = clock or (demonstrations.clock_of(paths[0]) if paths else "decision")
     made = parse_environment(env).make(view=view, knowledge=knowledge, clock=clock)
-    if records is not None:
-        if agent is not None:
-            raise InputError("--agent and --records: episodes come from one of them")
-        paths = sorted(records.glob("*.jsonl")) if records.is_dir() else [records]
+    if paths:
         found = demonstrations.from_records(made, paths)
     else:
-        player = load_agent(agent or "optimal")
-        found = demonstrations.collect(made, player, range(seed, seed + episodes))
+        found = demonstrations.collect(made, load_agent(agent or "optimal"), range(seed, seed + episodes))
     demonstrations.save(out, found)
     cli.say(
         f"{out}: {len(found)} steps of {len(found.success)} episodes, {found.success.mean():.0%} successful"

@@ -131,10 +131,12 @@ class Session:
         return len(self.base.task.graph.agents)
 
     def undo(self) -> None:
-        """Go back by one step."""
+        """Go back by one step; the record of an ending that is taken back goes with it."""
         if not self._past:
             self.message = ("there is nothing to take back", VERMILLION)
             return
+        if self.over and self.record is not None:
+            self.written.pop().unlink(missing_ok=True)
         past = self._past.pop()
         self.base.set_state(past.state)
         self.base.pictures.recall(past.history)
@@ -228,7 +230,7 @@ class Session:
             for step in self.steps:
                 recorder.step(step)
             recorder.finish(episode)
-        self.written.append(path)
+        self.written = [*(other for other in self.written if other != path), path]
 
     def _reference(self) -> Any:
         """Return what the present episode is measured against, worked out once."""

@@ -257,6 +257,26 @@ def test_a_finished_episode_is_recorded_as_evaluate_does(tmp_path: Path) -> None
     assert [p.name for p in (tmp_path / "records").iterdir()] == [path.name]
 
 
+def test_the_record_of_an_ending_that_is_taken_back_goes_with_it(tmp_path: Path) -> None:
+    """Undone, nothing is left of it; played to another end, that end alone is kept, also after F2."""
+    played = session(tmp_path, TEA, record=tmp_path / "records")
+    press(played, "1", "1", "1")
+    while not played.over:
+        press(played, "return")
+    press(played, "backspace")
+    assert played.written == []
+    assert list((tmp_path / "records").iterdir()) == []
+    while not played.over:
+        press(played, "return")
+    press(played, "f2")
+    while not played.over:
+        press(played, "return")
+    (path,) = played.written
+    assert read_record(path).end == {**read_record(path).end, "success": False}  # type: ignore[dict-item]
+    press(played, "backspace")
+    assert played.written == []
+
+
 def test_fog_hides_from_people_what_it_hides_from_agents() -> None:
     """The picture of a player is that of the environment in the fog."""
     played = world_session("Warehouse", seed=1)

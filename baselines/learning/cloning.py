@@ -51,6 +51,7 @@ def clone(folder: Path, run: train.Run, progress: Progress | None) -> dict[str, 
     )
     policy = build.make_model("maskable_ppo", shape, venv, run.seed, run.device).policy
     demos = _demonstrations(folder, run, settings)
+    demonstrations.check_fit(demos, policy.observation_space, policy.action_space, settings.teacher)
     train.open_folder(folder, run)
     about = train.describe(run, batch, policy.observation_space, policy.action_space)
     optimizer = torch.optim.Adam(
