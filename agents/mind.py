@@ -265,8 +265,10 @@ class Mind:
         """Take in the outcome of a body's present goal."""
         if outcome.status == "failure" and option.move is not None and option.move.stop == "failed":
             prospect = self._skill.start(self.memory, b, option.goal)
-            may = "never" not in self._policy and len(option.goals) < DEPTH
-            if may and (prospect.possible or prospect.first is not None):
+            hope = prospect.possible or prospect.first is not None
+            if hope and "never" in self._policy and not self._overdue(option):
+                return  # it waits for it; nothing that was not planned is done for it
+            if hope and "never" not in self._policy and len(option.goals) < DEPTH:
                 option.move = None
                 if prospect.possible or self._put_first(b, option, prospect):
                     return

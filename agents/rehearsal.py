@@ -8,8 +8,9 @@ out and put into an order that walks less. What a stage is like is each skill's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from stratagym.agents.base import Plan, PlanStep
@@ -55,8 +56,23 @@ class Stage(Protocol):
             Ticks until the attempt; None, and nothing changes, if it cannot be attempted as things are.
         """
 
-    def happen(self, subtask: int, kind: str) -> None:
-        """Take in an event of a subtask (``start``, ``success``, ``failure``, ``undo``, ``spoil``)."""
+    def begun(self, body: int, subtask: int, allowed: Callable[[int], bool]) -> int:
+        """Return what a body's attempt at a subtask starts: where several fit, the world picks one.
+
+        Args:
+            body: who attempts, having set out for it.
+            subtask: what it means to start.
+            allowed: whether the task lets the body start a subtask now.
+        """
+
+    def happen(self, subtask: int, kind: str, bodies: Sequence[int]) -> None:
+        """Take in an event of a subtask (``start``, ``success``, ``failure``, ``undo``, ``spoil``).
+
+        Args:
+            subtask: its number.
+            kind: of the event.
+            bodies: that take part.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +228,15 @@ def rehearse(
             if now >= arrival[b]:
                 there.setdefault(going[b], []).append(b)
         for i, crew in there.items():
-            if len(crew) >= graph.subtasks[i].agents and has(m, at.ELIGIBLE, i):
-                for b in crew[: graph.subtasks[i].agents]:
-                    actions[b] = i
+            if len(crew) < graph.subtasks[i].agents or not has(m, at.ELIGIBLE, i):
+                continue
+            for b in crew[: graph.subtasks[i].agents]:
+                alone = graph.subtasks[i].agents == 1
+                actions[b] = place.begun(b, i, partial(_startable, sim, b)) if alone else i
         happened = sim.step(actions)
         quiet = 0 if happened else quiet + 1
         for event in happened:
-            place.happen(event.subject, event.kind)
+            place.happen(event.subject, event.kind, event.agents)
             if event.kind == "start":
                 steps.append(
                     PlanStep(event.subject, event.agents, min(out.get(b, now) for b in event.agents))
@@ -226,6 +244,9 @@ def rehearse(
                 starts += event.tick
                 for b in event.agents:
                     going.pop(b, None)
+                if graph.subtasks[event.subject].agents == 1:
+                    # Who was under way to what another has begun turns to what is next.
+                    going = {b: i for b, i in going.items() if i != event.subject}
         # Where nobody does anything, only a lag, a release or an event can let anything start.
         still = 0 if happened or going or m.s[at.RUNS] else still + 1
         if still > max(lags, default=0) and sim.time >= structure.settled:
@@ -236,6 +257,13 @@ def rehearse(
     else:
         value = (float(sim.success), 0.0 if sim.success else progress, -float(sim.time), -float(starts))
     return Rehearsed(value, tuple(steps), sim.time, sim.time - begun)
+
+
+def _startable(sim: Simulator, body: int, i: int) -> bool:
+    """Return whether the task lets a body alone start a subtask now."""
+    m = sim.memory
+    fresh = not has(m, at.DONE, i) or sim.graph.subtasks[i].repeatable
+    return fresh and has(m, at.ELIGIBLE, i) and able(m, body, i) and sim.graph.subtasks[i].agents == 1
 
 
 def _over(m: at.Memory, repeatable: bool, i: int) -> bool:

@@ -1,18 +1,17 @@
 """Every agent by name, and how to build one.
 
-Owns the table ``AGENTS`` and the reading of "name or package.module:factory". A
-new agent is one module and one line here; one of your own needs no line at all.
+Owns the table ``AGENTS`` and how an agent becomes one that plays in a world. A new agent is one module
+and one line here; one of your own, or one that was trained, needs no line at all (``names``).
 """
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from stratagym.agents import names
 from stratagym.agents.base import Agent
 from stratagym.agents.planners.beam import BeamAgent
 from stratagym.agents.planners.dispatch import RandomAgent, RuleAgent
@@ -54,12 +53,12 @@ AGENTS: Mapping[str, Factory] = {
 
 def in_world(agent: Agent) -> Agent:
     """Return an agent that can play in a world: one that names subtasks gets skills to do them with."""
-    if getattr(agent, "primitive", False):
-        return agent
     own = getattr(agent, "with_skills", None)
     if own is not None:
         found: Agent = own()
         return found
+    if getattr(agent, "primitive", False):
+        return agent
     from stratagym.agents.hierarchy import HierarchicalAgent
 
     return HierarchicalAgent(lambda: agent)
@@ -69,8 +68,8 @@ def make_agent(name: str, **options: Any) -> Agent:
     """Build an agent.
 
     Args:
-        name: a name in ``AGENTS``, or ``package.module:factory`` for one of your own;
-            the factory is anything that can be called and returns an agent.
+        name: a name in ``AGENTS``; the folder of a run that has trained one; or ``package.module:factory``
+            for one of your own: the factory is anything that can be called and returns an agent.
         **options: keyword options of the factory.
 
     Returns:
@@ -81,39 +80,18 @@ def make_agent(name: str, **options: Any) -> Agent:
             nearest ones), a module that cannot be imported, a factory that is not there,
             an option that it does not take, or a result that is no agent.
     """
-    factory = _find(name) if ":" in name else AGENTS.get(name)
+    factory = AGENTS.get(name) or names.found(name, "agent")
     if factory is None:
-        hint = _nearest(name, AGENTS)
-        raise ValueError(f"there is no agent {name!r}{hint}; your own: package.module:factory")
+        hint = names.nearest(name, AGENTS)
+        raise ValueError(
+            f"there is no agent {name!r}{hint}; your own: package.module:factory, a trained one: its folder"
+        )
     _check_options(name, factory, options)
-    agent = factory(**options)
-    missing = [m for m in ("reset", "act") if not callable(getattr(agent, m, None))]
+    agent: Agent = factory(**options)
+    missing = names.lacking(agent, ("reset", "act"))
     if missing:
-        kind = type(agent).__name__
-        raise ValueError(f"agent {name!r} is of type {kind}, which has no {' and no '.join(missing)} method")
+        raise ValueError(f"agent {name!r} is of type {type(agent).__name__}, which has no {missing} method")
     return agent
-
-
-def _find(name: str) -> Factory:
-    """Return the factory that ``package.module:factory`` names."""
-    path, _, attribute = name.partition(":")
-    if not path or not attribute:
-        raise ValueError(f"agent {name!r} should read package.module:factory")
-    try:
-        module = importlib.import_module(path)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"there is no module {error.name!r}, which agent {name!r} needs") from error
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"importing {path} failed: {type(error).__name__}: {reason}") from error
-    factory = getattr(module, attribute, None)
-    if factory is None:
-        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise ValueError(f"module {path} has no {attribute!r}{_nearest(attribute, public)}")
-    if not callable(factory):
-        raise ValueError(f"{name!r} is of type {type(factory).__name__}, which cannot be called")
-    made: Factory = factory
-    return made
 
 
 def _check_options(name: str, factory: Factory, options: Mapping[str, Any]) -> None:
@@ -127,12 +105,3 @@ def _check_options(name: str, factory: Factory, options: Mapping[str, Any]) -> N
     except TypeError as error:
         known = [p.name for p in signature.parameters.values() if p.kind is not p.POSITIONAL_ONLY]
         raise ValueError(f"agent {name!r}: {error} (options: {', '.join(known) or 'none'})") from error
-
-
-def _nearest(name: str, among: Iterable[str]) -> str:
-    """Return ``; did you mean ...?`` with the nearest names, or all of a few."""
-    names = list(among)
-    near = difflib.get_close_matches(name, names, n=3)
-    if near:
-        return f"; nearest: {', '.join(near)}"
-    return f"; there are {', '.join(sorted(names)[:12])}" if names else ""

@@ -276,8 +276,10 @@ class _Plan:
     def _prepare(self, rule: RuleView, sites: Bits, fit: Bits, standing: Bits | None) -> Found:
         """Return what makes a site fit, where none does or none can be reached."""
         m, view = self._m, self._view
+        open_sites = sites & ~m.busy
+        if not open_sites and (way := self._way(sites, standing)) is not None:
+            return Leg(way, self._wait, "", f"waits for a {self._fixtures(rule.at)}", self._ticks(way))
         if rule.thing is not None and view.hands and not fit:
-            open_sites = sites & ~m.busy
             if NOTHING not in rule.thing:
                 holds = open_sites & m.fixtures(view.holds) & m.things((NOTHING,))
                 way = self._way(holds, None)

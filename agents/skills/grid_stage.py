@@ -6,6 +6,7 @@ grid skill, leg by leg and without other bodies in the way, and the effects of r
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from stratagym.agents.memories.grid import GridMemory
@@ -261,13 +262,31 @@ class GridStage:
 
     # -------------------------------------------------------------- what happens
 
-    def happen(self, subtask: int, kind: str) -> None:
+    def begun(self, body: int, subtask: int, allowed: Callable[[int], bool]) -> int:
+        """Return the first subtask whose rule fits what the body acts on (see ``rehearsal.Stage``)."""
+        site, aim = self._aims.get(body, (-1, None))
+        if site < 0 or aim is None:
+            return subtask
+        bit = 1 << site
+        for i in sorted(self._view.rules):
+            if i >= subtask:
+                break
+            for rule in self._view.rules[i]:
+                fits = rule.action == aim.action and bool(self._fixtures(rule.at) & bit)
+                fits = fits and (rule.hand is None or self.hands[body] in rule.hand)
+                fits = fits and (rule.thing is None or bool(self._lying(rule.thing) & bit))
+                if fits and not rule.near and allowed(i):
+                    self._aims[body] = (site, rule)
+                    return i
+        return subtask
+
+    def happen(self, subtask: int, kind: str, bodies: Sequence[int]) -> None:
         """Take in an event of a subtask (see ``rehearsal.Stage``)."""
         moment = MOMENTS.get(kind)
         if moment is None or subtask not in self._view.rules:
             return
         if moment == "start":
-            found = self._aimed(subtask)
+            found = self._aimed(subtask, bodies)
             if found is None:
                 return
             self._runs[subtask] = found
@@ -281,11 +300,12 @@ class GridStage:
         if effect is not None:
             self._change(effect, site, body)
 
-    def _aimed(self, subtask: int) -> tuple[int, int, RuleView] | None:
+    def _aimed(self, subtask: int, bodies: Sequence[int]) -> tuple[int, int, RuleView] | None:
         """Return where, by whom and by which rule a subtask was attempted."""
         rules = self._view.rules[subtask]
-        for body, (site, rule) in self._aims.items():
-            if any(rule is own for own in rules):
+        for body in bodies:
+            site, rule = self._aims.get(body, (-1, None))
+            if rule is not None and any(rule is own for own in rules):
                 del self._aims[body]
                 return site, body, rule
         return None
