@@ -21,9 +21,10 @@ from stratagym.agents.base import Case, Goal, Mark, Prospect, Skill
 from stratagym.agents.critics.effect import EffectCritic, started
 from stratagym.agents.hierarchy import HierarchicalAgent
 from stratagym.agents.planners.dispatch import RandomAgent
+from stratagym.agents.skills import SCRIPTED, skill_of
 from stratagym.baselines.lane_batch import LaneBatch
 from stratagym.baselines.rollout import for_space, see
-from stratagym.baselines.skill_env import STATE_VERSION, Around, alike, inner_of, made, skill_of
+from stratagym.baselines.skill_env import STATE_VERSION, Around, alike, inner_of, made
 from stratagym.envs.rng import mix
 from stratagym.envs.task.view import Observation
 from stratagym.envs.worlds.view import GridView
@@ -31,7 +32,10 @@ from stratagym.envs.worlds.view import GridView
 Obs = dict[str, np.ndarray[Any, Any]]
 
 PLAYED_MOST = 12
-"""Options of play before an episode at most; how many is drawn."""
+"""Options of play before the first episode in a place; fewer than that, how many is drawn."""
+
+PLAYED_BETWEEN = 3
+"""The same for those that go on where the last one ended: play has come that far already."""
 
 SCANNED = 64
 """Tasks of a family whose maps are looked at for the size of ``goal_cells``."""
@@ -78,7 +82,7 @@ class SkillTrainingEnv(Around):
     def __init__(
         self,
         env: str | gym.Env[Any, Any],
-        skills: str | Skill = "scripted",
+        skills: str | Skill | None = SCRIPTED,
         shaping: float = 0.0,
         gamma: float = 0.99,
         render_mode: str | None = None,
@@ -92,7 +96,7 @@ class SkillTrainingEnv(Around):
         if self.inner.options.knowledge == "none":
             raise ValueError("knowledge='none': goals are drawn by rules, which are hidden")
         self._shaping, self._gamma = shaping, gamma
-        self.agent = HierarchicalAgent(RandomAgent, replan="always", skill=skill_of(skills))
+        self.agent = HierarchicalAgent(RandomAgent, replan="always", skill=skills)
         self._critic = EffectCritic()
         acting, model = self.inner.acting, self.inner.model
         self._n, self._agents = model.dims.subtasks, acting.agents
@@ -125,21 +129,22 @@ class SkillTrainingEnv(Around):
             RuntimeError: if there is never a goal that a skill could begin.
         """
         super().reset(seed=seed)
+        fresh = seed is not None or not self._begun or self._over
         if seed is not None or not self._begun:
             self._seed = int(self.np_random.integers(2**62)) if seed is None else int(seed)
             self._episode = 0
-            self._anew(options)
         else:
             self._episode += 1
-            if self._over:
-                self._anew(options)
+        if fresh:
+            self._anew(options)
         agent_mind(self.agent).hold(None)
         draws = np.random.default_rng([self._seed % 2**63, self._episode])
         for _ in range(PLAYS_MOST):
-            if self._lead(draws):
+            if self._lead(draws, PLAYED_MOST if fresh else PLAYED_BETWEEN):
                 break
             self._episode += 1
             self._anew(options)
+            fresh = True
         else:
             raise RuntimeError(f"in {PLAYS_MOST} episodes of play no goal could be drawn: no skill can begin")
         self._begun = True
@@ -250,10 +255,15 @@ class SkillTrainingEnv(Around):
         self._seen = see(self.inner, self.agent)
         self.agent.lane(0).mind(self._seen)
 
-    def _lead(self, draws: np.random.Generator) -> bool:
-        """Play on to where a goal can be drawn, and draw it; return whether play lasted that long."""
+    def _lead(self, draws: np.random.Generator, most: int) -> bool:
+        """Play on to where a goal can be drawn, and draw it; return whether play lasted that long.
+
+        Args:
+            draws: of how many options are played, and of the goal.
+            most: so many options less one are played at most, as long as a goal can be drawn then.
+        """
         agent = self.agent
-        left = int(draws.integers(PLAYED_MOST))
+        left = int(draws.integers(most))
         while not self._over:
             actions = agent.act(self._seen)
             left -= sum(row["outcome"] is not None for row in agent.trace())
@@ -411,15 +421,15 @@ class SkillTrainingVectorEnv(LaneBatch):
         self,
         env: str,
         num_envs: int = 1,
-        skills: str | Skill = "scripted",
+        skills: str | Skill | None = SCRIPTED,
         shaping: float = 0.0,
         gamma: float = 0.99,
         autoreset_mode: Any = "NextStep",
         **options: Any,
     ) -> None:
-        inside = alike(env, options)
+        inside, shared = alike(env, options), skill_of(skills)
 
         def lane() -> SkillTrainingEnv:
-            return SkillTrainingEnv(inside(), skills, shaping, gamma)
+            return SkillTrainingEnv(inside(), shared, shaping, gamma)
 
         super().__init__(lane, num_envs, autoreset_mode)

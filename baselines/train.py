@@ -146,6 +146,12 @@ def train(
     from stratagym.baselines.learning.checkpoint import write_json
 
     build.settle_torch()
+    build.check_device(device)
+    if test_episodes:
+        from stratagym.baselines.player import load_agent
+
+        for name in against:  # what cannot play is said before hours of training, not after
+            load_agent(name)
     if build.is_cloning(settings):
         from stratagym.baselines.learning.cloning import clone
 
@@ -231,7 +237,6 @@ def learn(folder: Path, run: Run, progress: Progress | None) -> dict[str, Any]:
         batch = lanes_of(run, "train", settings.lanes)
         venv = build.make_venv(batch, settings)
         model = build.make_model(run.method, settings, venv, run.seed, run.device)
-    open_folder(folder, run)
     about = describe(run, batch, model.observation_space, model.action_space, model)
     known = sorted((folder / "checkpoints").glob("step-*"))
     more: dict[str, Any] = {}
@@ -239,6 +244,7 @@ def learn(folder: Path, run: Run, progress: Progress | None) -> dict[str, Any]:
         more = checkpoint.load_run(known[-1], model)
     elif run.start is not None:
         start_from(run.start, model)
+    open_folder(folder, run)
     cut_rows(folder / ROWS, model.num_timesteps if known else -1)
     course = Course(folder, run, about, model, more, progress)
     outputs: list[Any] = (
@@ -284,10 +290,11 @@ def describe(run: Run, batch: Any, observations: Any, actions: Any, model: Any =
     """Return what ``agent.json`` says of the run's agent."""
     from stratagym.baselines.learning import build, trained
 
-    settings = run.settings
+    settings, scene = run.settings, batch.model.scene(0)
     return {
         "method": run.method,
         "env": {"id": run.spec.id, "label": run.spec.label},
+        "world": None if scene is None else scene.kind,
         "seed": run.seed,
         "eyes": trained.describe_eyes(batch),
         "observations": trained.describe_space(observations),

@@ -19,7 +19,7 @@ from stratagym.baselines.learning.networks import FlatExtractor, GraphPolicy, Pl
 from stratagym.baselines.learning.rollouts import MaskableTickBuffer, TickBuffer
 from stratagym.baselines.learning.vec_env import LanesVecEnv, adapter_of
 from stratagym.baselines.methods import Cloning, Dqn, OnPolicy, Recurrent, Settings
-from stratagym.baselines.suites import TASK_ID, EnvironmentSpec, InputError
+from stratagym.baselines.suites import TASK_ID, EnvironmentSpec, InputError, one_line
 
 MASKED = ("maskable_ppo", "hppo", "bc", "skill_ppo")
 """Methods whose policy chooses among the allowed actions only."""
@@ -194,6 +194,18 @@ def make_venv(batch: Any, settings: Settings, *, training: bool = True) -> VecEn
 def is_cloning(settings: Settings) -> bool:
     """Return whether a method learns from demonstrations only."""
     return isinstance(settings, Cloning)
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that is not there: SB3 would quietly take the processor.
+
+    Raises:
+        InputError: saying what PyTorch says.
+    """
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:  # what is unknown, what this PyTorch was not made for
+        raise InputError(f"device: {name!r} cannot be used here ({one_line(error)})") from error
 
 
 def settle_torch() -> None:

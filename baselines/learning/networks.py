@@ -52,33 +52,41 @@ class FlatExtractor(BaseFeaturesExtractor):
 class PlanesExtractor(BaseFeaturesExtractor):
     """Layers of a map through two convolutions, the other keys as ``FlatExtractor`` has them.
 
-    Several agents' layers are seen one after the other by the same convolutions.
+    What else is laid out as the map is (the cells of a goal) is one layer more. Several agents' layers are
+    seen one after the other by the same convolutions.
     """
 
     def __init__(self, observation_space: spaces.Dict, channels: int = 32, width: int = 128) -> None:
         shape = observation_space["planes"].shape
         assert shape is not None
-        rest = spaces.Dict({k: s for k, s in observation_space.spaces.items() if k != "planes"})
         views = 1 if len(shape) == 3 else shape[0]
-        flat = FlatExtractor(rest)
+        alike = [k for k, s in observation_space.spaces.items() if s.shape == shape[1:] and views == 1]
+        rest = {k: s for k, s in observation_space.spaces.items() if k not in ("planes", *alike)}
+        flat = FlatExtractor(spaces.Dict(rest))
         super().__init__(observation_space, flat.size + views * width)
-        self.flat, self.views = flat, views
+        self.flat, self.views, self.alike = flat, views, alike
+        depth = shape[-3] + len(alike)
         self.layers = nn.Sequential(
-            nn.Conv2d(shape[-3], channels, 3, padding=1),
+            nn.Conv2d(depth, channels, 3, padding=1),
             nn.ReLU(),
             nn.Conv2d(channels, channels, 3, padding=1, stride=2),
             nn.ReLU(),
             nn.Flatten(),
         )
         with torch.no_grad():
-            size = self.layers(torch.zeros(1, *shape[-3:])).shape[1]
+            size = self.layers(torch.zeros(1, depth, *shape[-2:])).shape[1]
         self.last = nn.Sequential(nn.Linear(size, width), nn.ReLU())
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Return the features of a batch."""
         planes = observations["planes"].float()
         batch = planes.shape[0]
-        seen = self.last(self.layers(planes.reshape(batch * self.views, *planes.shape[-3:])))
+        layers = planes.reshape(batch * self.views, *planes.shape[-3:])
+        if self.alike:
+            layers = torch.cat(
+                [layers, *(observations[key].float().unsqueeze(1) for key in self.alike)], dim=1
+            )
+        seen = self.last(self.layers(layers))
         return torch.cat([self.flat(observations), seen.reshape(batch, -1)], dim=1)
 
 

@@ -61,7 +61,9 @@ class Settings(BaseModel):
     gamma: Rate = 0.99
     discount: Literal["steps", "ticks"] = "steps"
     bootstrap: bool = False
-    learning_rate: float | Annotated[str, Field(pattern=r"^lin_[0-9.]+(e-?[0-9]+)?$")] = 3e-4
+    learning_rate: (
+        Annotated[float, Field(gt=0.0)] | Annotated[str, Field(pattern=r"^lin_[0-9.]+(e-?[0-9]+)?$")]
+    ) = 3e-4
     net: Annotated[list[Positive], Field(min_length=1)] = [256, 256]
     normalize_reward: bool = False
     eval_every: Positive = 50_000
