@@ -16,7 +16,7 @@ from stratagym.agents.base import FOR_SKILLS, Case, Critic, Memory, Move, Planne
 from stratagym.agents.critics.effect import EffectCritic
 from stratagym.agents.mind import REPLAN, Mind, Replan
 from stratagym.agents.rehearsal import TICKS_MOST
-from stratagym.agents.skills import make_skill
+from stratagym.agents.skills import make_skill, skill_of
 from stratagym.envs.task.view import Observation
 
 Team = Literal["one", "each"]
@@ -50,19 +50,21 @@ class HierarchicalAgent:
     (modulo the number of words), and the others leave it to it.
 
     Args:
-        planner: a name of the zoo, or what makes a planner; every lane gets its own.
+        planner: a name of the zoo, the folder of a run that has trained one, ``package.module:factory``, or
+            what makes a planner; every lane gets its own.
         replan: see above.
         team: ``one`` or ``each``.
         travel: whether the planner's durations have the estimated way added (planners that know of ways
             themselves, by an attribute ``travels = True``, always get the true ones).
         rehearse: simulated ticks that may be spent on rehearsing a plan with its ways and bettering its order
             (where the skill has a stage for it); 0 for none.
-        skill: what bodies can do; the scripted skill of the world if left out.
+        skill: what bodies can do: ``scripted`` (of each kind of world, and if left out), the folder of a run
+            of ``skill_ppo``, ``package.module:factory``, or a skill.
         memory: makes a memory; that of the kind of world if left out.
         critic: judges options; by their effects if left out.
 
     Raises:
-        ValueError: if the planner, the policy or the team is unknown.
+        ValueError: if the planner, the skill, the policy or the team is unknown, or a value of a wrong kind.
     """
 
     primitive = True
@@ -74,16 +76,20 @@ class HierarchicalAgent:
         team: Team = "one",
         travel: bool = True,
         rehearse: int = TICKS_MOST,
-        skill: Skill | None = None,
+        skill: str | Skill | None = None,
         memory: Callable[[], Memory] | None = None,
         critic: Critic | None = None,
     ) -> None:
         if team not in ("one", "each"):
             raise ValueError(f"team: {team!r} is not one of one, each")
+        if not isinstance(travel, bool):
+            raise ValueError(f"travel: {travel!r} is neither True nor False")
+        if isinstance(rehearse, bool) or not isinstance(rehearse, int) or rehearse < 0:
+            raise ValueError(f"rehearse: {rehearse!r} is not a number of ticks (0 for none)")
         self.make_planner = _planner(planner)
         self.replan = _policy(replan)
         self.team, self.travel, self.rehearse = team, travel, rehearse
-        self.skill, self.make_memory = skill, memory
+        self.skill, self.make_memory = skill_of(skill), memory
         self.critic: Critic = critic or EffectCritic()
         self._seeds: list[int] = [0]
         self._lanes: list[Lane] = []
@@ -172,13 +178,28 @@ class HierarchicalAgent:
 
 
 def _planner(planner: str | Callable[[], Planner]) -> Callable[[], Planner]:
-    """Return what makes the planner."""
-    if not isinstance(planner, str):
-        return planner
-    from stratagym.agents.zoo import make_agent
+    """Return what makes the planner.
 
-    name = planner
-    return lambda: make_agent(name)
+    Raises:
+        ValueError: if it is of a wrong kind; when called, if what it makes is no planner.
+    """
+    if not isinstance(planner, str) and not callable(planner):
+        raise ValueError(f"planner: {planner!r} is neither a name nor what makes a planner")
+
+    def make() -> Planner:
+        if not isinstance(planner, str):
+            return planner()
+        from stratagym.agents.zoo import make_agent
+
+        try:
+            made = make_agent(planner)
+        except ValueError as error:
+            raise ValueError(f"planner: {error}") from error
+        if getattr(made, "primitive", False):
+            raise ValueError(f"planner: {planner!r} moves bodies itself, a planner names subtasks")
+        return made
+
+    return make
 
 
 def _policy(replan: Replan | Collection[Replan] | None) -> frozenset[str] | None:
@@ -189,8 +210,8 @@ def _policy(replan: Replan | Collection[Replan] | None) -> frozenset[str] | None
     """
     if replan is None:
         return None
-    words = frozenset([replan] if isinstance(replan, str) else replan)
-    unknown = sorted(words - set(REPLAN))
+    words = frozenset(replan if isinstance(replan, Collection) and not isinstance(replan, str) else [replan])
+    unknown = sorted(words - set(REPLAN), key=str)
     if unknown or not words:
         raise ValueError(
             f"replan: {unknown[0] if unknown else 'nothing'!r} is not one of {', '.join(REPLAN)}"

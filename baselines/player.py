@@ -58,19 +58,13 @@ class Settings:
 
 
 def load_agent(name: str) -> Agent:
-    """Build an agent by its name in the zoo or as ``package.module:factory``.
+    """Build an agent by its name in the zoo, the folder of its run, or as ``package.module:factory``.
 
     Raises:
         InputError: if there is none of that name, or building it fails.
     """
     from stratagym.agents.zoo import make_agent
 
-    if Path(name).is_dir():
-        from stratagym.baselines.learning import trained
-
-        if trained.folder_of(name) is not None:
-            learned: Agent = trained.load(name)
-            return learned
     try:
         agent: Agent = make_agent(name)
     except ValueError as error:

@@ -19,6 +19,7 @@ from gymnasium.error import ResetNeeded
 from stratagym.agents.base import Actions, Skill
 from stratagym.agents.hierarchy import HierarchicalAgent
 from stratagym.agents.options import Options
+from stratagym.agents.skills import SCRIPTED, skill_of
 from stratagym.baselines.lane_batch import LaneBatch
 from stratagym.baselines.rollout import for_space, see
 from stratagym.envs.task.view import Observation
@@ -122,13 +123,13 @@ class SkillEnv(Around):
 
     Args:
         env: an id, whose options follow, or an environment of this package.
-        skills: ``"scripted"``, or a skill (see ``agents.base.Skill``).
+        skills: what the skills are, by name or themselves; see ``HierarchicalAgent``.
         gamma: discount of one tick.
         render_mode: of the environment that is made by its id.
         **options: of the environment that is made by its id.
 
     Raises:
-        ValueError: if ``env`` is not one of ours, ``gamma`` is not in 0..1, ``skills`` is another word, or
+        ValueError: if ``env`` is not one of ours, ``gamma`` is not in 0..1, there are no such skills, or
             the rules of its world are not known (``knowledge="none"``).
     """
 
@@ -137,7 +138,7 @@ class SkillEnv(Around):
     def __init__(
         self,
         env: str | gym.Env[Any, Any],
-        skills: str | Skill = "scripted",
+        skills: str | Skill | None = SCRIPTED,
         gamma: float = 0.99,
         render_mode: str | None = None,
         **options: Any,
@@ -148,7 +149,7 @@ class SkillEnv(Around):
         if self.inner.scene is not None and self.inner.options.knowledge == "none":
             raise ValueError("knowledge='none': without its rules no skill can be begun in a world")
         self.planner = Dictated()
-        self.agent = HierarchicalAgent(lambda: self.planner, replan="always", skill=skill_of(skills))
+        self.agent = HierarchicalAgent(lambda: self.planner, replan="always", skill=skills)
         self._account = Options(1, gamma)
         n, agents = self.inner.model.dims.subtasks, self.inner.acting.agents
         self._n, self._agents = n, agents
@@ -329,19 +330,6 @@ def inner_of(env: gym.Env[Any, Any]) -> Any:
     return env.unwrapped
 
 
-def skill_of(skills: str | Skill) -> Skill | None:
-    """Return the skill that is asked for; None for the scripted one of each world.
-
-    Raises:
-        ValueError: if it is a word other than ``scripted``.
-    """
-    if isinstance(skills, str):
-        if skills != "scripted":
-            raise ValueError(f"skills={skills!r} is not 'scripted'; others are given as objects")
-        return None
-    return skills
-
-
 def alike(env_id: str, options: Mapping[str, Any]) -> Callable[[], gym.Env[Any, Any]]:
     """Return what makes environments of one id that share their tasks."""
     first = inner_of(made(env_id, None, options))
@@ -372,14 +360,14 @@ class SkillVectorEnv(LaneBatch):
         self,
         env: str,
         num_envs: int = 1,
-        skills: str | Skill = "scripted",
+        skills: str | Skill | None = SCRIPTED,
         gamma: float = 0.99,
         autoreset_mode: Any = "NextStep",
         **options: Any,
     ) -> None:
-        inside = alike(env, options)
+        inside, shared = alike(env, options), skill_of(skills)
 
         def lane() -> SkillEnv:
-            return SkillEnv(inside(), skills, gamma)
+            return SkillEnv(inside(), shared, gamma)
 
         super().__init__(lane, num_envs, autoreset_mode)

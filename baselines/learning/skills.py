@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratagym.agents.base import FOR_SKILLS, Case, Goal, Memory, Move, Prospect, Survey
-from stratagym.agents.skills import make_skill
+from stratagym.agents.skills import SCRIPTED, make_skill
 from stratagym.baselines.methods import Options, Skills
 from stratagym.baselines.suites import EnvironmentSpec, InputError, one_line
 
@@ -37,10 +37,9 @@ def smdp(spec: EnvironmentSpec, count: int, settings: Options, mode: str) -> Any
     from stratagym.baselines.skill_env import SkillVectorEnv
 
     spec.make().close()  # says what is wrong with an id or an option
-    skills = "scripted" if settings.skills == "scripted" else load_skill(settings.skills)
     try:
         return SkillVectorEnv(
-            spec.id, count, skills, settings.gamma, autoreset_mode=mode, **dict(spec.options)
+            spec.id, count, settings.skills, settings.gamma, autoreset_mode=mode, **dict(spec.options)
         )
     except ValueError as error:
         raise InputError(f"{spec.label}: {one_line(error)}") from error
@@ -161,7 +160,10 @@ def load_skill(path: str | Path) -> TrainedSkill:
 
     agent = trained.load(path)
     if agent.about["method"] != "skill_ppo":
-        raise InputError(f"{path}: the agent there was trained by {agent.about['method']}, not by skill_ppo")
+        raise InputError(
+            f"{path}: the agent there was trained by {agent.about['method']}, which learns no skill; "
+            "skill_ppo does"
+        )
     return TrainedSkill(agent)
 
 
@@ -170,7 +172,7 @@ def keep(folder: Path, about: Mapping[str, Any]) -> None:
     from stratagym.baselines.learning import trained
 
     path = about.get("skills")
-    if path in (None, "scripted"):
+    if path in (None, SCRIPTED):
         return
     source = trained.folder_of(path)
     if source is not None:
@@ -185,11 +187,11 @@ def under_planner(agent: TrainedAgent) -> Any:
 
 
 def over_skills(agent: TrainedAgent) -> Any:
-    """Return a learned planner over the skills that it was trained with."""
+    """Return a learned planner over the skills that it was trained with, or else the scripted ones."""
     from stratagym.agents.hierarchy import HierarchicalAgent
 
     skill = None
-    if agent.about["skills"] != "scripted":
+    if agent.about["skills"] not in (None, SCRIPTED):
         assert agent.folder is not None
         skill = load_skill(agent.folder / FOLDER)
     return HierarchicalAgent(lambda: agent, replan="always", skill=skill)

@@ -281,14 +281,16 @@ class TrainedAgent:
 
     @property
     def primitive(self) -> bool:
-        """Whether it acts in a world by the world's own actions."""
-        return self.about["method"] not in ("hppo", "skill_ppo")
+        """Whether it acts by the bodies' own actions: it was trained in a world, and not over skills."""
+        return self.about["method"] != "hppo" and self.about.get("world", "") is not None
 
     def with_skills(self) -> Any:
-        """Return the agent as it plays in a world: its level joined to the other."""
+        """Return the agent as it plays in a world: its level joined to the other, if it is one of two."""
         from stratagym.baselines.learning import skills
 
-        return skills.under_planner(self) if self.about["method"] == "skill_ppo" else skills.over_skills(self)
+        if self.about["method"] == "skill_ppo":
+            return skills.under_planner(self)
+        return self if self.primitive else skills.over_skills(self)
 
     def act(self, observation: Observation) -> Any:
         """Return one action for each agent.

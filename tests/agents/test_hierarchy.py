@@ -150,11 +150,18 @@ def test_without_events_a_fixed_plan_is_as_good() -> None:
         ({"replan": "sometimes"}, "sometimes"),
         ({"replan": ["never", "event"]}, "stands alone"),
         ({"team": "all"}, "team"),
-        ({"planner": "optimum"}, "optimum"),
+        ({"replan": 3}, "replan: 3 is not one of"),
+        ({"planner": "optimum"}, "planner: there is no agent 'optimum'; nearest: optimal"),
+        ({"planner": "random_primitive"}, "'random_primitive' moves bodies itself"),
+        ({"planner": 3}, "planner: 3 is neither"),
+        ({"skill": "scriptd"}, "there is no skill 'scriptd'; nearest: scripted"),
+        ({"skill": object()}, "object is no skill, it has no start and no act method"),
+        ({"travel": "no"}, "travel: 'no' is neither True nor False"),
+        ({"rehearse": -1}, "rehearse: -1 is not a number of ticks"),
     ],
 )
 def test_wrong_options_are_refused_by_name(options: dict[str, Any], text: str) -> None:
-    """A policy, team or planner that does not exist is named."""
+    """A policy, team, planner or skill that does not exist is named; so is a wrong value."""
     with pytest.raises(ValueError, match=text):
         HierarchicalAgent(**options)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from stratagym.agents.zoo import make_agent
 from stratagym.baselines import train
 from stratagym.baselines.evaluate import evaluate
 from stratagym.baselines.learning import skills, trained
@@ -44,6 +46,33 @@ def test_the_skills_under_a_planner_are_kept_with_it(over: Path, skill: Path) ->
         assert all(np.array_equal(kept[name], own[name]) for name in own)
     found = evaluate([HOUSE], [str(over)], 2)
     assert {row["agent"] for row in found.rows} == {str(over), "random"}
+
+
+def test_any_planner_goes_over_any_skill(over: Path, skill: Path) -> None:
+    """Planners and skills are swapped by their names, scripted or learned; what is neither is refused."""
+    ways = {
+        f"{planner} over {skills_}": partial(make_agent, "hierarchical", planner=planner, skill=skills_)
+        for planner in ("greedy", str(over))
+        for skills_ in ("scripted", str(skill))
+    }
+    played = evaluate([HOUSE], ways, 1)
+    assert {row["agent"] for row in played.rows} == {"random", *ways}
+    for options, words in (
+        ({"planner": str(skill)}, "moves bodies itself"),
+        ({"skill": str(over)}, "trained by hppo, which learns no skill"),
+        ({"planner": str(over.parent)}, "no trained agent there"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            make_agent("hierarchical", **options)
+
+
+def test_what_was_trained_without_a_place_plans_in_one(tmp_path: Path) -> None:
+    """A graph network that has learned tasks names subtasks in worlds, too, over scripted skills."""
+    run = tmp_path / "run"
+    train.train("maskable_ppo", COOKING, run, changes={**QUICK, "view": "graph"}, test_episodes=0)
+    (row,) = (r for r in evaluate([HOUSE], [str(run)], 1).rows if r["agent"] == str(run))
+    assert row["time"] > 0
+    assert not trained.load(run).primitive
 
 
 def test_a_learner_over_learned_skills_meets_them(skill: Path, monkeypatch: pytest.MonkeyPatch) -> None:
