@@ -461,6 +461,19 @@ def test_no_static_number_is_constant(env_id: str, level: str) -> None:
     assert len(constant) == 0, f"{len(constant)} of {len(rows[0])} numbers are constant"
 
 
+# ------------------------------------------------------------------ known events
+
+
+def test_known_durations_are_told_apart() -> None:
+    """Durations that an event brings, of one mean but drawn otherwise, look different in the flat view."""
+    shown = set()
+    for duration in (3, {"uniform": [1, 5]}, {"choice": [1, 5]}, {"choice": [1, 3, 5]}):
+        event = {"at": 5, "duration": {"serve": duration}, "known": True}
+        env = make(changed(TEA, lambda t, e=event: t.update(events=[e])))
+        shown.add(tuple(env.reset(seed=0)[0]["static"].tolist()))
+    assert len(shown) == 4
+
+
 # ------------------------------------------------------------------ in play
 
 

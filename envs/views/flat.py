@@ -23,7 +23,7 @@ from gymnasium import spaces
 
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.compile import support
-from stratagym.envs.task.graph import TRUE, TaskGraph
+from stratagym.envs.task.graph import TRUE, Duration, TaskGraph
 from stratagym.envs.task.layout import Bytes, Ints, Memory
 from stratagym.envs.task.nodes import FULL, ONE, ZERO, expand, lowest, words_of
 from stratagym.envs.task.starts import idle, shortest
@@ -186,18 +186,25 @@ class Block(NamedTuple):
     shape: tuple[int, ...]
 
 
+def duration_numbers(duration: Duration) -> tuple[float, float, float, float]:
+    """Return shortest, longest (-1 if the world decides), mean, and a number for the values of a choice."""
+    longest = duration.longest
+    weighted = sum(v * (k + 1) for k, v in enumerate(duration.values)) if duration.kind == "choice" else 0
+    return duration.shortest, -1 if longest is None else longest, duration.mean, weighted
+
+
 def subtask_columns(graph: TaskGraph) -> Vector:
     """Return the timing and other single numbers of every subtask, ``[n, 17]``."""
     due = {i: d for d in graph.dues for i in d.members}
     rows = []
     for i, s in enumerate(graph.subtasks):
-        longest = s.duration.longest
+        shortest, longest, mean, values = duration_numbers(s.duration)
         rows.append(
             (
                 1.0,
-                s.duration.shortest,
-                -1 if longest is None else longest,
-                s.duration.mean,
+                shortest,
+                longest,
+                mean,
                 -1 if s.attended is None else s.attended,
                 s.release,
                 -1 if s.deadline is None else s.deadline,
@@ -210,9 +217,7 @@ def subtask_columns(graph: TaskGraph) -> Vector:
                 s.reward,
                 s.repeatable,
                 s.pay_group,
-                0
-                if s.duration.kind != "choice"
-                else sum(v * (k + 1) for k, v in enumerate(s.duration.values)),
+                values,
             )
         )
     return np.array(rows, np.float32)
@@ -261,14 +266,16 @@ def lag_rows(graph: TaskGraph) -> list[tuple[float, ...]]:
 
 
 def event_rows(graph: TaskGraph) -> list[tuple[float, ...]]:
-    """Return one row for each target of each known event: kind, lo, hi, target, amount."""
+    """Return one row for each target of each known event: kind, lo, hi, target, amount, duration (4)."""
     rows: list[tuple[float, ...]] = []
     for event in graph.events:
         if not event.known:
             continue
         kind = at.EVENT_KINDS.index(event.kind) + 1
-        amounts = [d.mean for d in event.durations] or list(event.amounts) or [0] * len(event.targets)
-        rows += [(kind, *event.at, t + 1, a) for t, a in zip(event.targets, amounts, strict=True)]
+        for k, target in enumerate(event.targets):
+            amount = event.amounts[k] if event.amounts else 0
+            drawn = duration_numbers(event.durations[k]) if event.durations else (0, 0, 0, 0)
+            rows.append((kind, *event.at, target + 1, amount, *drawn))
     return rows
 
 
@@ -337,7 +344,7 @@ def static_parts(graph: TaskGraph, knowledge: Knowledge) -> dict[str, Vector]:
     parts["subtasks"] = subtask_columns(graph)
     parts["horizon"] = np.array([-1 if graph.horizon is None else graph.horizon], f32)
     parts["lags"] = np.array(lag_rows(graph), f32).reshape(-1, 6)
-    parts["events"] = np.array(event_rows(graph), f32).reshape(-1, 5)
+    parts["events"] = np.array(event_rows(graph), f32).reshape(-1, 9)
     parts["automata"] = np.array(automaton_rows(graph), f32)
     return parts
 
