@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from stratagym.baselines import study, train
-from stratagym.baselines.claims.learning import LEARNED, RULES, compare, gather
+from stratagym.baselines.claims.learning import LEARNED, RULES, compare, finished, gather
 from stratagym.baselines.claims.trials import publish
 from stratagym.baselines.evaluate import evaluate
 from stratagym.baselines.learning.checkpoint import read_json
-from stratagym.baselines.suites import EnvironmentSpec, InputError, slug
+from stratagym.baselines.suites import EnvironmentSpec, slug
 
 TRAINED_ON = "stratagym/Graph-v0:size=small"
 LARGER = EnvironmentSpec(
@@ -40,12 +40,10 @@ def transfer(folder: Path, rules: Sequence[str] = RULES, episodes: int = EPISODE
         episodes: how many.
 
     Raises:
-        InputError: if no run of the study is of small graphs.
+        InputError: if no finished run of the study is of small graphs.
     """
     found = study.load_study(read_json(folder / study.ASKED)["name"])
-    runs = [job.folder for job in study.jobs_of(found, folder) if job.spec.label == TRAINED_ON]
-    if not runs:
-        raise InputError(f"{folder}: no run of {TRAINED_ON}")
+    runs = finished(found, folder, TRAINED_ON)
     names = [(str(run), str(run / train.FIRST)) for run in runs]
     rows = evaluate(
         [LARGER], [name for pair in names for name in pair] + [*rules], episodes, train.TEST_SEED,

@@ -109,14 +109,21 @@ def compare(played: Played, rules: Sequence[str] = RULES) -> dict[str, Any]:
     }
 
 
-def rows_of(folder: Path) -> dict[str, Rows]:
-    """Return what a finished run of training has played: by ``trained``, ``untrained`` and others.
+def finished(of: study.Study, folder: Path, label: str) -> list[Path]:
+    """Return the folders of a study's finished runs of one environment.
 
     Raises:
-        InputError: if the run is not finished.
+        InputError: if there is none.
     """
-    if not (folder / train.DONE).is_file():
-        raise InputError(f"{folder}: this run is not finished; 'stratagym suite run ... --resume' goes on")
+    runs = [job.folder for job in study.jobs_of(of, folder) if job.spec.label == label]
+    done = [run for run in runs if (run / train.DONE).is_file()]
+    if not done:
+        raise InputError(f"{folder}: no finished run of {label}; 'stratagym suite run ... --resume' goes on")
+    return done
+
+
+def rows_of(folder: Path) -> dict[str, Rows]:
+    """Return what a finished run of training has played: by ``trained``, ``untrained`` and others."""
     # A folder may have been moved since: the last part of a path still says which agent it was.
     names = {folder.name: "trained", train.FIRST: "untrained"}
     found: dict[str, list[Mapping[str, Any]]] = {}
@@ -146,11 +153,11 @@ def against_rules(folders: Sequence[Path], out: Path, rules: Sequence[str] = RUL
 
 
 def measure(folder: Path, rules: Sequence[str] = RULES) -> dict[str, Any]:
-    """Return the figures of all environments of a finished study."""
+    """Return the figures of all environments of a study, of as many seeds as are finished."""
     found = study.load_study(read_json(folder / study.ASKED)["name"])
     figures: dict[str, Any] = {}
     for spec in found.environments:
-        folders = [job.folder for job in study.jobs_of(found, folder) if job.spec == spec]
+        folders = finished(found, folder, spec.label)
         played = against_rules(folders, folder / "rules", rules)
         done = [study.read_done(run) for run in folders]
         figures[spec.label] = {
