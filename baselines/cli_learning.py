@@ -19,7 +19,7 @@ def train(
     env: Annotated[str, typer.Argument(metavar="ENV_ID|TASK|FOLDER", help="What is learned.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the run [results/train/...].")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the weights, the lanes and every draw.")] = 0,
-    total_steps: Annotated[int | None, typer.Option(min=1, help="Transitions of all lanes.")] = None,
+    total_steps: Annotated[int | None, typer.Option(min=1, help="Transitions, whole rollouts.")] = None,
     lanes: Annotated[int | None, typer.Option(min=1, help="Environments side by side.")] = None,
     device: Annotated[str, typer.Option(help="As PyTorch names it.")] = "cpu",
     knowledge: Annotated[str | None, typer.Option(help="full, structure or none.")] = None,
@@ -54,10 +54,10 @@ def train(
             resume=resume, test_episodes=test_episodes, against=tuple(against or ("random",)),
             progress=TrainingBar(bar),
         )  # fmt: skip
-    cli.say(
-        f"{folder}: {last.get('success', float('nan')):.0%} of the validation episodes succeed"
-        + (f"; see {folder / 'report.md'}" if test_episodes else "")
-    )
+    said = f"{folder}: {last['validation']:.0%} of the validation episodes succeed"
+    if test_episodes:
+        said += f", {last['success']:.0%} of the test episodes; see {folder / 'report.md'}"
+    cli.say(said)
     return 0
 
 

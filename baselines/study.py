@@ -223,7 +223,7 @@ def run_job(job: Job) -> None:
     """Run one job to its end, from its newest checkpoint on."""
     train.path_on()
     train.train(
-        job.method, job.spec, job.folder, seed=job.seed, changes=job.changes, resume=True,
+        job.method, job.spec, job.folder, seed=job.seed, changes=job.changes, resume=job.folder.is_dir(),
         test_episodes=job.test_episodes, against=job.against, held_out=job.held_out,
     )  # fmt: skip
 

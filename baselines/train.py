@@ -129,7 +129,8 @@ def train(
         progress: told of each measurement.
 
     Returns:
-        The last measurement: steps, success and return on validation seeds, and the folder.
+        The last measurement, over it what ``done.json`` holds (``validation`` is the success on validation
+        seeds, ``success`` that on test seeds, None without a test), and the folder.
 
     Raises:
         InputError: if an argument, or what stands in the folder, cannot be used.
@@ -148,10 +149,7 @@ def train(
     build.settle_torch()
     build.check_device(device)
     if test_episodes:
-        from stratagym.baselines.player import load_agent
-
-        for name in against:  # what cannot play is said before hours of training, not after
-            load_agent(name)
+        check_test(run, test_episodes, against)
     if build.is_cloning(settings):
         from stratagym.baselines.learning.cloning import clone
 
@@ -179,12 +177,16 @@ def _end(last: Mapping[str, Any]) -> dict[str, Any]:
 def check_folder(folder: Path, run: Run, *, resume: bool) -> None:
     """Check that a run that stands in a folder is the same, and to be resumed.
 
+    A folder without a run in it is of one that was killed before it began: it begins now.
+
     Raises:
-        InputError: if it is not.
+        InputError: if it is not, or none stands there that could be.
     """
     from stratagym.baselines.learning.checkpoint import read_json
 
     path = folder / RUN
+    if resume and not folder.is_dir():
+        raise InputError(f"{folder}: there is no run to resume; leave out --resume to begin one")
     if not path.is_file():
         return
     if not resume:
@@ -341,6 +343,14 @@ def cut_rows(path: Path, step: int) -> None:
     write_text(path, "".join(f"{line}\n" for line in kept))
 
 
+def last_row(folder: Path) -> dict[str, Any]:
+    """Return the latest measurement among a run's rows; nothing before the first."""
+    path = folder / ROWS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    row: dict[str, Any] = json.loads(lines[-1]) if lines else {}
+    return row
+
+
 def append_row(folder: Path, row: Mapping[str, Any]) -> None:
     """Append one measurement to a run's rows; it is on the disk when this returns."""
     with open(folder / ROWS, "a", encoding="utf-8") as file:
@@ -396,6 +406,52 @@ def validate(policy: Any, batch: Any, *, masked: bool, recurrent: bool = False) 
 # ------------------------------------------------------------------ the end
 
 
+def check_test(run: Run, episodes: int, against: tuple[str, ...]) -> None:
+    """Refuse before hours of training what could not be tested after them.
+
+    Raises:
+        InputError: if an opponent or the environment cannot be made, or a task that is held out does not fit
+            how the agent sees.
+    """
+    from stratagym.baselines.learning import trained
+    from stratagym.baselines.player import load_agent
+
+    for name in against:
+        load_agent(name)
+    spec = tested_in(run)
+    env = spec.make(**test_settings(run).options(spec))
+    if run.held_out is not None:
+        batch = lanes_of(run, "train", 1)
+        eyes = trained.Eyes(trained.describe_eyes(batch))
+        batch.close()
+        for seed in range(TEST_SEED, TEST_SEED + episodes):
+            env.reset(seed=seed)
+            try:
+                eyes.see(env.unwrapped)
+            except InputError as error:
+                raise InputError(f"{spec.label} cannot be tested, seed {seed}: {error}") from error
+    env.close()
+
+
+def tested_in(run: Run) -> EnvironmentSpec:
+    """Return the environment in which a run is tested: what is held out, or the test split of its own."""
+    from stratagym.baselines.learning import build
+
+    spec = run.held_out or run.spec
+    options = build.options_for(spec, run.settings, None if run.held_out else "test")
+    for name in ("clock", "knowledge", "view", "reward"):
+        options.pop(name, None)
+    return EnvironmentSpec(spec.id, {**spec.options, **options})
+
+
+def test_settings(run: Run) -> Any:
+    """Return the settings of the test, as of every evaluation."""
+    from stratagym.baselines.player import Settings as Playing
+
+    settings = run.settings
+    return Playing(TEST_SEED, settings.clock, settings.knowledge, settings.reward)
+
+
 def test(folder: Path, run: Run, episodes: int, against: tuple[str, ...]) -> dict[str, Any]:
     """Evaluate the trained agent on test seeds; rows and report go to the run's folder.
 
@@ -404,14 +460,8 @@ def test(folder: Path, run: Run, episodes: int, against: tuple[str, ...]) -> dic
     """
     from stratagym.baselines import report
     from stratagym.baselines.evaluate import evaluate
-    from stratagym.baselines.learning import build
 
-    settings = run.settings
-    spec = run.held_out or run.spec
-    options = build.options_for(spec, settings, None if run.held_out else "test")
-    for name in ("clock", "knowledge", "view", "reward"):
-        options.pop(name, None)
-    tested = EnvironmentSpec(spec.id, {**spec.options, **options})
+    tested, settings = tested_in(run), test_settings(run)
     for name in ("results.jsonl", "report.md"):
         (folder / name).unlink(missing_ok=True)
     name = str(folder)

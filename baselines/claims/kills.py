@@ -137,7 +137,9 @@ class _Command:
 
 
 def _start(arguments: Sequence[str], out: Path) -> _Command:
-    command = [sys.executable, "-m", "stratagym", *arguments, "--out", str(out), "--resume"]
+    command = [sys.executable, "-m", "stratagym", *arguments, "--out", str(out)]
+    if out.is_dir():
+        command.append("--resume")
     found = _stamps(out)
     return _Command(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE), out, found)
 

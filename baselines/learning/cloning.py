@@ -65,7 +65,7 @@ def clone(folder: Path, run: train.Run, progress: Progress | None) -> dict[str, 
         policy.load_state_dict(trained.load(run.start).weights)
     train.cut_rows(folder / train.ROWS, first)
     seeing = train.validation_of(run)
-    last: dict[str, Any] = {"step": first}
+    last = train.last_row(folder)  # where nothing is left to learn
     for epoch in range(first, settings.epochs):
         loss, agreement = _epoch(policy, optimizer, demos, settings.batch_size, run.seed + epoch)
         last = {"step": epoch + 1, "loss": loss, "agreement": agreement}

@@ -101,7 +101,7 @@ class Course(BaseCallback):
 
     def _on_step(self) -> bool:
         if self.progress is not None and self.n_calls % 16 == 0:
-            self.progress(self.num_timesteps, self.run.settings.total_steps, self._now())
+            self.progress(self.num_timesteps, self.run.settings.whole_steps, self._now())
         return True
 
     # -------------------------------------------------------------- what is done
@@ -141,7 +141,7 @@ class Course(BaseCallback):
                 lambda part: self._keep(part, steps),
             )
         if self.progress is not None:
-            self.progress(steps, settings.total_steps, self._now())
+            self.progress(steps, settings.whole_steps, self._now())
 
     def _keep(self, folder: Path, steps: int) -> None:
         """Write the present agent; learned skills that it was trained over go with it."""

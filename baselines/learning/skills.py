@@ -49,12 +49,14 @@ def practice(spec: EnvironmentSpec, count: int, settings: Skills, mode: str) -> 
     """Return lanes in which one goal-conditioned skill is learned.
 
     Raises:
-        InputError: if there is no world to learn it in, or several bodies.
+        InputError: if there is no world to learn it in, several bodies, or no such planner to play it under.
     """
+    from stratagym.agents.hierarchy import HierarchicalAgent
     from stratagym.baselines.skill_training_env import SkillTrainingVectorEnv
 
     spec.make().close()
     try:
+        HierarchicalAgent(settings.planner)
         batch = SkillTrainingVectorEnv(
             spec.id, count, "scripted", settings.shaping, settings.gamma, mode, **dict(spec.options)
         )

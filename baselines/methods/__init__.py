@@ -28,7 +28,7 @@ class Settings(BaseModel):
     """What every method can be told.
 
     Attributes:
-        total_steps: transitions of all lanes together.
+        total_steps: transitions of all lanes together, rounded up to whole rollouts.
         lanes: environments side by side.
         reward: the environment's option; None for its default.
         clock: the environment's option.
@@ -72,9 +72,24 @@ class Settings(BaseModel):
     instances: Positive | None = None
     end_on_dead_end: bool = False
 
+    @property
+    def rollout(self) -> int:
+        """Transitions that are played between two updates; a run ends with a whole rollout."""
+        return 1
+
+    @property
+    def whole_steps(self) -> int:
+        """``total_steps``, rounded up to whole rollouts: what is played."""
+        return -(-self.total_steps // self.rollout) * self.rollout
+
 
 class OnPolicy(Settings):
     """Settings of the PPO kind; names and meanings are those of Stable-Baselines3."""
+
+    @property
+    def rollout(self) -> int:
+        """Every lane plays ``n_steps``."""
+        return self.n_steps * self.lanes
 
     n_steps: Positive = 128
     batch_size: Positive = 2048
@@ -104,6 +119,11 @@ class Dqn(Settings):
     target_update_interval: Positive = 2_000
     exploration_fraction: Rate = 0.3
     exploration_final_eps: Share = 0.05
+
+    @property
+    def rollout(self) -> int:
+        """Every lane plays ``train_freq`` steps."""
+        return self.train_freq * self.lanes
 
 
 class Cloning(Settings):

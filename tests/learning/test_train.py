@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from stratagym.baselines import train
+from stratagym.baselines.cli import run
 from stratagym.baselines.evaluate import evaluate
 from stratagym.baselines.learning import checkpoint, demonstrations, trained
 from stratagym.baselines.suites import InputError, parse_environment
-from training_settings import ENV, ENV_OF, SETTINGS, SHORT
+from training_settings import ENV, ENV_OF, SETTINGS, SHORT, WORLD
 
 
 def weights_of(folder: Path) -> dict[str, Any]:
@@ -110,6 +111,64 @@ def test_what_is_refused(tmp_path: Path) -> None:
         assert not fresh.exists()
     with pytest.raises(InputError, match="no trained agent there"):
         train.train("ppo", ENV, fresh, changes=SHORT, start=str(tmp_path / "nothing"), test_episodes=0)
+
+
+def task_folder(folder: Path, subtasks: int) -> str:
+    """Write a folder with one task, a chain of subtasks, and return its path."""
+    folder.mkdir()
+    chain = {f"s{k}": {"duration": 1, **({"needs": f"s{k - 1}"} if k else {})} for k in range(subtasks)}
+    (folder / "task.yaml").write_text(json.dumps({"subtasks": chain, "goal": f"s{subtasks - 1}"}))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("method", "env", "kwargs", "words"),
+    [
+        ("ppo", ENV, {"resume": True}, "there is no run to resume"),
+        ("ppo", ENV, {"device": "cda", "test_episodes": 0}, "'cda'"),
+        ("ppo", ENV, {"against": ("rndom",)}, "there is no agent 'rndom'; nearest: random"),
+        ("skill_ppo", WORLD, {"changes": {"planner": "nosuch"}}, "planner: there is no agent 'nosuch'"),
+        ("hppo", WORLD, {"changes": {"skills": "nosuch"}}, "there is no skill 'nosuch'"),
+        ("maskable_ppo", "3", {"held_out": "4"}, "4 cannot be tested, seed 0: the task has 4 subtasks"),
+    ],
+)
+def test_what_cannot_end_well_is_not_begun(
+    method: str, env: str, kwargs: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    """Mistakes that would show after training are told before it; nothing is left behind."""
+    tasks = {str(n): task_folder(tmp_path / str(n), n) for n in (3, 4)}
+    given = {**kwargs, "changes": {**SHORT, **kwargs.get("changes", {})}}
+    if "held_out" in given:
+        given["held_out"] = tasks[given["held_out"]]
+    with pytest.raises(InputError, match=words):
+        train.train(method, tasks.get(env, env), tmp_path / "run", **given)
+    assert not (tmp_path / "run").exists()
+
+
+def test_whole_rollouts_are_played_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of 200 steps 256 are played, and progress counts to 256; without a test the validation is told."""
+    told: list[tuple[int, int]] = []
+    said = train.train("ppo", ENV, tmp_path / "run", changes={**SHORT, "total_steps": 200}, test_episodes=0,
+                       progress=lambda done, total, row: told.append((done, total)))  # fmt: skip
+    assert said["steps"] == 256
+    assert told[-1] == (256, 256)
+    assert all(total == 256 for _, total in told)
+    short = [f"--set={key}={json.dumps(value)}" for key, value in SHORT.items()]
+    asked = ["train", "ppo", ENV, "--out", str(tmp_path / "cli"), *short, "--set", "total_steps=128"]
+    assert run([*asked, "--test-episodes", "0"]) == 0
+    share = json.loads((tmp_path / "cli" / train.DONE).read_text())["validation"]
+    assert capsys.readouterr().out.endswith(f"cli: {share:.0%} of the validation episodes succeed\n")
+    assert run([*asked, "--test-episodes", "1", "--resume"]) == 0
+    assert "% of the test episodes; see" in capsys.readouterr().out
+
+
+def test_a_finished_clone_that_is_resumed_says_how_it_ended(tmp_path: Path) -> None:
+    """With nothing left to learn, the last measurement is the one that was kept."""
+    changes = SETTINGS["bc"]
+    first = train.train("bc", ENV, tmp_path / "run", changes=changes, test_episodes=0)
+    again = train.train("bc", ENV, tmp_path / "run", changes=changes, test_episodes=0, resume=True)
+    assert again["validation"] == first["validation"]
+    assert (again["steps"], again["agreement"]) == (20, first["agreement"])
 
 
 def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
