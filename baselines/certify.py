@@ -295,7 +295,7 @@ def witness_play(model: Model, options: Options) -> Iterator[dict[str, Any]]:
 
     scene = model.scene(0)
     assert scene is not None
-    env, agent = TaskEnv(model, options), in_world(load_agent(WITNESSES[scene.kind][-1]))
+    env, agent = TaskEnv(model, options), in_world(load_agent(WITNESSES[scene.kind][0]))
     for k in range(min(SHOWN, model.count)):
         obs, _ = env.reset(seed=0, options={"instance": k})
         agent.reset(0)

@@ -59,6 +59,7 @@ def procedural(
     *,
     scene: Callable[[int, Size], Mapping[str, Any]] | None = None,
     published: str | None = None,
+    certified: Mapping[Size, int] | None = None,
 ) -> TaskSource:
     """Return a family of drawn tasks as a source.
 
@@ -71,14 +72,15 @@ def procedural(
         variant: what else tells this family apart (options that are not the default).
         scene: (instance seed, size) -> the scene of the instance; None in the abstract world.
         published: name of a set of the literature, which takes the place of the size.
+        certified: how many instances of each split are certified by size; the usual numbers if left out.
 
     Raises:
         ValueError: if an option is none of its choices.
     """
     one_of("size", size, SIZES)
     one_of("split", split, SPLITS)
-    certified = INSTANCES if scene is None else PLACED
-    count = certified[size] if instances is None else instances
+    usual = INSTANCES if scene is None else PLACED
+    count = (certified or usual)[size] if instances is None else instances
     at_least("instances", count, 1)
     if count > SPLIT_STRIDE:
         raise ValueError(f"instances: {count} is more than the {SPLIT_STRIDE} that a split holds")

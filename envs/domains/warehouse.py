@@ -18,8 +18,11 @@ import numpy as np
 from stratagym.envs.domains.domain import Domain, Size, Split, TaskSource
 from stratagym.envs.domains.draft import between, generator, pick
 from stratagym.envs.domains.maps import FLOOR, Cell, Map, furnished, in_one_piece, room, within_reach
-from stratagym.envs.domains.sources import data_beside, one_of, procedural
+from stratagym.envs.domains.sources import PLACED, data_beside, one_of, procedural
 from stratagym.envs.domains.workplan import WorkPlan
+
+CERTIFIED: dict[Size, int] = {**PLACED, "large": 6}
+"""Instances of each split: a witness for several robots and thirty subtasks takes twenty seconds."""
 
 AISLE = 2
 """Columns between two racks: robots can pass each other."""
@@ -55,7 +58,7 @@ def source(
     def scene(seed: int, size: Size) -> dict[str, Any]:
         return shift(seed, size, fog, disturbances)[1]
 
-    return procedural("warehouse", draw, size, split, instances, variant, scene=scene)
+    return procedural("warehouse", draw, size, split, instances, variant, scene=scene, certified=CERTIFIED)
 
 
 def shift(
