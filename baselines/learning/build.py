@@ -203,7 +203,7 @@ def check_device(name: str) -> None:
         InputError: saying what PyTorch says.
     """
     try:
-        torch.zeros(1, device=name)
+        torch.zeros(1, device=name).item()
     except (RuntimeError, AssertionError) as error:  # what is unknown, what this PyTorch was not made for
         raise InputError(f"device: {name!r} cannot be used here ({one_line(error)})") from error
 

@@ -125,7 +125,8 @@ def task_folder(folder: Path, subtasks: int) -> str:
     ("method", "env", "kwargs", "words"),
     [
         ("ppo", ENV, {"resume": True}, "there is no run to resume"),
-        ("ppo", ENV, {"device": "cda", "test_episodes": 0}, "'cda'"),
+        ("ppo", ENV, {"device": "cda", "test_episodes": 0}, "'cda' cannot be used here"),
+        ("ppo", ENV, {"device": "meta", "test_episodes": 0}, "'meta' cannot be used here"),
         ("ppo", ENV, {"against": ("rndom",)}, "there is no agent 'rndom'; nearest: random"),
         ("skill_ppo", WORLD, {"changes": {"planner": "nosuch"}}, "planner: there is no agent 'nosuch'"),
         ("hppo", WORLD, {"changes": {"skills": "nosuch"}}, "there is no skill 'nosuch'"),
