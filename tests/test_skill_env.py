@@ -165,7 +165,7 @@ def test_what_cannot_be_meant_is_refused() -> None:
     """A foreign environment, a wrong word, hidden rules: one line each."""
     with pytest.raises(ValueError, match="not an environment of stratagym"):
         SkillEnv(gymnasium.make("CartPole-v1"))
-    with pytest.raises(ValueError, match="skills='learned'"):
+    with pytest.raises(ValueError, match="there is no skill 'learned'"):
         SkillEnv("stratagym/Playground-v0", skills="learned")
     with pytest.raises(ValueError, match="knowledge='none'"):
         SkillEnv("stratagym/Playground-v0", knowledge="none")

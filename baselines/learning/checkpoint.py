@@ -93,9 +93,12 @@ def load_tensors(path: Path) -> Any:
 
 
 def save_agent(folder: Path, about: Mapping[str, Any], policy: Any) -> None:
-    """Write an agent that ``trained.load`` reads into an existing folder."""
+    """Write an agent that ``trained.load`` reads into an existing folder, its learned skills with it."""
+    from stratagym.baselines.learning import skills
+
     write_json(folder / AGENT, {"version": VERSION, **about})
     torch.save(policy.state_dict(), folder / POLICY)
+    skills.keep(folder, about)
 
 
 # ------------------------------------------------------------------ the whole state of a run

@@ -17,7 +17,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, filter_excluded_keys
 
 from stratagym.baselines import train
-from stratagym.baselines.learning import checkpoint, skills
+from stratagym.baselines.learning import checkpoint
 from stratagym.baselines.learning.vec_env import adapter_of
 
 
@@ -144,9 +144,8 @@ class Course(BaseCallback):
             self.progress(steps, settings.whole_steps, self._now())
 
     def _keep(self, folder: Path, steps: int) -> None:
-        """Write the present agent; learned skills that it was trained over go with it."""
+        """Write the present agent."""
         checkpoint.save_agent(folder, {**self.about, "step": steps}, self.model.policy)
-        skills.keep(folder, self.about)
 
     def _save(self, steps: int) -> None:
         more = {

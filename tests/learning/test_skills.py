@@ -40,7 +40,8 @@ def over(skill: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_skills_under_a_planner_are_kept_with_it(over: Path, skill: Path) -> None:
     """A planner's folders hold the learned skill as it was; the pair plays as one agent."""
-    for place in (train.FIRST, "best", "final"):
+    (newest,) = sorted((over / "checkpoints").iterdir())[-1:]
+    for place in (train.FIRST, "best", "final", newest):
         kept = trained.load(over / place / skills.FOLDER).weights
         own = trained.load(skill).weights
         assert all(np.array_equal(kept[name], own[name]) for name in own)
