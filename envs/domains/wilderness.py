@@ -351,5 +351,5 @@ DOMAIN = Domain(
     source=source,
     tags=("grid", "crafting", "items", "team", "fog"),
     # One body has to do all of the bill, in whatever order: it is several that rules do not serve.
-    variants=({"size": "small", "agents": 2}, {"size": "medium", "agents": 2}),
+    variants=({"size": "small", "agents": 2},),
 )
