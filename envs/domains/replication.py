@@ -32,7 +32,7 @@ def combination(
         ValueError: if the numbers are not one to three different tasks of the scenario.
     """
     names = list(scenario["tasks"])
-    if isinstance(tasks, str) or not isinstance(tasks, Sequence):
+    if not isinstance(tasks, list | tuple):
         raise ValueError(f"tasks: {tasks!r} is not a list of numbers, like (1) or (1+2) on a command line")
     if not 1 <= len(tasks) <= 3 or len(set(tasks)) != len(tasks) or not set(tasks) <= set(_numbers(names)):
         raise ValueError(f"tasks: {tuple(tasks)} is not one to three different numbers of 1..{len(names)}")
