@@ -719,8 +719,10 @@ class Mind:
         return False
 
     def _fits_before(self, b: int, s: PlannedStep, head: PlannedStep) -> bool:
-        """Return whether a body would be done with a later step before its next one is due."""
+        """Return whether a body would be done with a later step before its next one is due, and can do that."""
         assert self._seen.task.graph is not None
+        if not self._leaves(s.step.subtask, head.step.subtask):
+            return False
         goal = Goal(s.step.subtask, s.step.crew)
         prospect = self._skill.start(self.memory, b, goal)
         subtask = self._seen.task.graph.subtasks[s.step.subtask]
@@ -732,20 +734,28 @@ class Mind:
         due = max(head.step.tick + self._late, self._time + 1)
         return prospect.possible and len(s.step.crew) == 1 and self._time + prospect.ticks + busy <= due
 
+    def _leaves(self, i: int, j: int) -> bool:
+        """Return whether one subtask takes nothing that another one needs then (a hand, or another item)."""
+        task = self._seen.task
+        assert task.graph is not None
+        first, then = task.graph.subtasks[i], task.graph.subtasks[j]
+        made, needed = dict(first.produces), dict((*then.requires, *then.consumes))
+        for k, amount in first.consumes:
+            left = task.stock.get(task.graph.items[k].name, 0) - amount + made.get(k, 0)
+            if left < needed.get(k, 0):
+                return False
+        return True
+
     def _take_step(self, b: int, s: PlannedStep) -> bool:
         """Take up a step; one that cannot start yet is walked to, if the way is open."""
         assert self._plan is not None
         i, allowed = s.step.subtask, bool(self._seen.mask[b, s.step.subtask])
-        if i in self.claimed() and len(s.step.crew) == 1:
+        if (i in self.claimed() and len(s.step.crew) == 1) or not self._is_next(s):
             return False
         hold = 0
         if self._delicate(i) and not self._plan.rehearsed:
             hold = s.step.tick + int(self._ticks_of(i)) + self._late
         goal = Goal(i, s.step.crew)
-        if not allowed and s.step.begins >= 0:
-            prospect = self._skill.start(self.memory, b, goal)
-            if self._time + prospect.ticks < s.step.begins:
-                return False  # who waits at a station is in the way there
         reason = self._plan.reason if allowed else f"{self._plan.reason}; ahead of its time"
         if not self._take_up(b, goal, reason, hold, self._rest(), ahead=not allowed):
             if allowed and "never" in self._policy:
@@ -757,6 +767,36 @@ class Mind:
         if allowed:
             self._late = max(0, self._time - s.step.tick)
         return True
+
+    def _is_next(self, s: PlannedStep) -> bool:
+        """Return whether no other body is about to start there what the plan has before this one."""
+        graph = self._seen.task.graph
+        assert graph is not None
+        own = graph.subtasks[s.step.subtask].duration.mean
+        for other in self._left:
+            earlier = other.body != s.body and 0 <= other.step.begins < s.step.begins
+            if earlier and self._ticks_to(other) < own and self._compete(s.step.subtask, other.step.subtask):
+                return False
+        return True
+
+    def _ticks_to(self, s: PlannedStep) -> float:
+        """Return the ticks until a step of the plan is started; endless if that is over, or not in time."""
+        option = self._options[s.body]
+        if not s.taken:
+            return s.step.begins - self._time if self._time <= s.step.tick else np.inf
+        under_way = option is not None and option.goals[0].subtask == s.step.subtask
+        if option is None or not under_way or self._seen.task.agents[s.body].attends is not None:
+            return np.inf
+        return option.ticks - (self._time - option.since)
+
+    def _compete(self, i: int, j: int) -> bool:
+        """Return whether two subtasks need the same kind of station, with something or nothing on it."""
+        rules = getattr(self._seen.world, "rules", {})
+        places = [
+            {code for rule in rules.get(k, ()) if rule.thing is not None for code in rule.at or ()}
+            for k in (i, j)
+        ]
+        return i != j and bool(places[0] & places[1])
 
     def _ticks_of(self, subtask: int) -> int:
         return 0 if self._survey is None else self._survey.ticks[subtask]

@@ -238,9 +238,8 @@ def rehearse(
         for event in happened:
             place.happen(event.subject, event.kind, event.agents)
             if event.kind == "start":
-                steps.append(
-                    PlanStep(event.subject, event.agents, min(out.get(b, now) for b in event.agents))
-                )
+                set_out = min(out.get(b, now) for b in event.agents)
+                steps.append(PlanStep(event.subject, event.agents, set_out, begins=now))
                 starts += event.tick
                 for b in event.agents:
                     going.pop(b, None)

@@ -371,8 +371,11 @@ class _Plan:
         m, view = self._m, self._view
         portable = codes & view.portable
         lying = m.things(portable)
-        way = self._way(lying & ~m.busy, None)
         what = self._things(codes)
+        kept = lying & self._kept_for_others(portable)
+        way = self._way(lying & ~m.busy & ~kept, None)
+        if way is None and kept:
+            return Leg(None, self._wait, "", f"leaves {what} where it is needed first")
         if way is not None:
             return self._carry(way, f"fetches {what}", then)
         soon = 0
@@ -388,6 +391,21 @@ class _Plan:
         if lying & ~m.busy:
             return self._barred(lying & ~m.busy, what, None)
         return self._missing(what, self._makers(codes))
+
+    def _kept_for_others(self, codes: frozenset[int]) -> Bits:
+        """Return where one who comes before its time must take nothing: others need it there first."""
+        m, goal = self._m, self._goal
+        task, mask = m.observation.task, m.observation.mask
+        if goal.kind != "do" or mask[self._b, goal.subtask]:
+            return 0
+        found = 0
+        for j, rules in self._view.rules.items():
+            if j == goal.subtask or task.status[j] not in ("locked", "eligible"):
+                continue
+            for rule in rules:
+                if rule.thing is not None and rule.thing & codes:
+                    found |= m.fixtures(rule.at) & m.things(rule.thing & codes)
+        return found
 
     def _carry(self, way: Approach, reason: str, then: Approach | None = None) -> Leg:
         """Return the leg that picks up or puts down at the end of a way."""
