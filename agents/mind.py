@@ -719,7 +719,7 @@ class Mind:
         return False
 
     def _fits_before(self, b: int, s: PlannedStep, head: PlannedStep) -> bool:
-        """Return whether a body would be done with a later step before its next one is due, and can do that."""
+        """Return whether a later step would be over before the next one is due, and leave that possible."""
         assert self._seen.task.graph is not None
         if not self._leaves(s.step.subtask, head.step.subtask):
             return False
