@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,7 @@ FLAT: Mapping[str, Any] = {
     **MEASURED, "total_steps": 400_000, "eval_every": 25_000, "net": [128, 128], "n_epochs": 4,
 }  # fmt: skip
 OVER_SKILLS: Mapping[str, Any] = {**MEASURED, "total_steps": 6_144, "eval_every": 1_024}
+LONGER: Mapping[str, Any] = {**OVER_SKILLS, "total_steps": 40_960, "eval_every": 5_120}
 ALIKE: Mapping[str, Any] = {
     "lanes": 8, "n_steps": 8, "batch_size": 64, "n_epochs": 4, "learning_rate": 1e-3, "net": [64, 64],
     "total_steps": 4_096, "eval_every": 64, "eval_episodes": 1, "save_every": 10**9,
@@ -85,7 +86,7 @@ ALIKE: Mapping[str, Any] = {
 
 WORLDS: Mapping[str, World] = {
     "Mining": World("stratagym/Mining-v0:size=small", {"maskable_ppo": FLAT, "hppo": OVER_SKILLS}),
-    "Kitchen": World("stratagym/Kitchen-v0:size=small", {"maskable_ppo": FLAT, "hppo": OVER_SKILLS}),
+    "Kitchen": World("stratagym/Kitchen-v0:size=small", {"maskable_ppo": FLAT, "hppo": LONGER}),
     "Bench": World(BENCH, {"maskable_ppo": ALIKE, "hppo": ALIKE}, 5, 0),
 }
 
@@ -180,23 +181,28 @@ def compare(flat: Sequence[Curve], over: Sequence[Curve]) -> dict[str, Any]:
     return figures
 
 
-def measure(world: World) -> dict[str, Any]:
-    """Train both methods on all seeds and return the figures."""
+def pairs(world: World) -> Iterator[dict[str, list[Curve]]]:
+    """Train both methods, seed after seed; yield all curves so far after each."""
     curves: dict[str, list[Curve]] = {method: [] for method in METHODS}
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(world.seeds):
             for method in reversed(METHODS):
                 curves[method].append(learn(world, method, seed, Path(folder) / f"{method}-{seed}"))
                 print(world.env, method, seed, curves[method][-1], flush=True)
-    return compare(curves["maskable_ppo"], curves["hppo"])
+            yield curves
 
 
 def main() -> None:
-    """Measure the worlds that are named and write their results."""
+    """Measure the worlds that are named and write their results, after every seed."""
     for name in sys.argv[1:]:
         world = WORLDS[name]
-        figures = {"env": world.env, "settings": world.settings, "seeds": world.seeds, **measure(world)}
-        publish(f"skills-{name.lower()}", figures, f"python -m stratagym.baselines.claims.skills {name}")
+        for curves in pairs(world):
+            figures = {"env": world.env, "settings": world.settings, "seeds": len(curves[METHODS[0]])}
+            publish(
+                f"skills-{name.lower()}",
+                {**figures, **compare(*(curves[method] for method in METHODS))},
+                f"python -m stratagym.baselines.claims.skills {name}",
+            )
 
 
 if __name__ == "__main__":
