@@ -16,7 +16,7 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
 from stratagym.envs.api import lanes as at_lanes
-from stratagym.envs.api.acting import UNUSED, Acting, naming, world_names
+from stratagym.envs.api.acting import Acting, naming, world_names
 from stratagym.envs.api.observe import (
     Order,
     action_names,
@@ -263,9 +263,8 @@ class TaskEnv(gym.Env[Obs, Any]):
             mask = self._order.shuffle(mask)
         world = None if scene is None else scene.look(m, self._graph, agent, self.options.knowledge)
         if world is not None and self._order is not None and self._first is not None:
-            shown = [i for i, name in enumerate(self.action_names) if not name.startswith(UNUSED)]
-            actions = tuple(self.action_names[i] for i in shown)
-            world = replace(world, actions=actions, mask=self._order.shuffle(world.mask, self._first))
+            shuffled = self._order.shuffle(world.mask, self._first)
+            world = replace(world, actions=self.action_names, mask=shuffled)
         bare = self.model.bare(self.instance)
         return observe(m, self._graph, mask, self.options, self._order, world, bare)
 
