@@ -30,6 +30,7 @@ from stratagym.agents.base import (
     label,
 )
 from stratagym.agents.critics.effect import started, surprises
+from stratagym.agents.exploring import explore
 from stratagym.agents.foresight import (
     Claim,
     Mask,
@@ -64,7 +65,8 @@ SLIPS = 3
 """Runs that may fail by their own draw before a body leaves their subtask alone for a while."""
 
 STUCK = 24
-"""Ticks for which nothing may be under way before the plan counts as failed."""
+"""Ticks at most for which nothing may be under way, though a step is due, before the plan counts as failed;
+``BACKOFF`` the first time, doubled with each plan that has led nowhere."""
 
 DEPTH = 8
 """Goals that may be put before a goal, one before the other."""
@@ -191,6 +193,7 @@ class Mind:
         self._late = 0
         self._planned: Any = None
         self._moved = observation.task.time
+        self._fruitless = 0
         self._numbers = 0
         self._say: dict[int, int] = {}
         self._last = None
@@ -218,7 +221,7 @@ class Mind:
             ended = all("without success" in text for text in found)
             self._triggers.add("failure" if ended else "event")
         if self._seen.task.status != self._last.task.status:
-            self._moved = self._time
+            self._moved, self._fruitless = self._time, 0
 
     # -------------------------------------------------------------- judging
 
@@ -588,6 +591,7 @@ class Mind:
         idle = self._free()
         nothing = not any(self._options) and not any(word == "running" for word in self._seen.task.status)
         if idle and nothing and not made and self._wants_new():
+            self._fruitless += 1
             self._make_plan(idle)
             self._next_steps(idle)
 
@@ -595,8 +599,11 @@ class Mind:
         """Return whether a plan that leads nowhere may be replaced."""
         if "never" in self._policy:
             return False
-        over = all(s.taken for s in self._left)
-        return over or self._time - self._moved > STUCK
+        left = [s for s in self._left if not s.taken]
+        if not left:
+            return True
+        due = max(self._moved, min(s.step.tick for s in left) + self._late)
+        return self._time - due > min(BACKOFF << self._fruitless, STUCK)
 
     def _due(self) -> bool:
         """Return whether the policy asks for a new plan."""
@@ -679,9 +686,12 @@ class Mind:
         if self._plan is None:
             return
         task = self._seen.task
+        assert task.graph is not None
         for s in self._left:
             i = s.step.subtask
-            over = task.status[i] in ("done", "closed", "failed")
+            # What can be repeated is planned again although it has been done.
+            again = task.status[i] == "done" and task.graph.subtasks[i].repeatable
+            over = task.status[i] in ("done", "closed", "failed") and not again
             if not s.taken and over and not self._seen.mask[:, i].any():
                 s.taken = True
         for b in free:
@@ -837,6 +847,8 @@ class Mind:
         """Take in a skill's move and return the body's action."""
         b, option = case.body, self._options[case.body]
         world = self._seen.world
+        if option is None and self._seen.task.knowledge == "none":
+            return explore(world, b, self._seed)
         if option is not None and not option.helped:
             attempt = move.stop == "attempt"
             if attempt and self._time < option.hold:
@@ -864,6 +876,7 @@ class Mind:
             "say": [[b, word] for b, word in self._say.items()],
             "numbers": self._numbers,
             "moved": self._moved,
+            "fruitless": self._fruitless,
         }
 
     def load(self, saved: Mapping[str, Any], observation: Observation) -> None:
@@ -879,7 +892,7 @@ class Mind:
         self._errands = {b: [_goal(goal) for goal in goals] for b, goals in saved["errands"]}
         self._barred = {(b, i): Barred(until, failures) for b, i, until, failures in saved["barred"]}
         self._say = dict(saved["say"])
-        self._numbers, self._moved = saved["numbers"], saved["moved"]
+        self._numbers, self._moved, self._fruitless = (saved[k] for k in ("numbers", "moved", "fruitless"))
         self._fresh = False
 
     def _write(self, decision: Decision) -> None:
