@@ -12,7 +12,14 @@ import torch
 from gymnasium import spaces
 
 from stratagym.baselines.learning import build, trained
-from stratagym.baselines.learning.networks import ROUNDS, WIDTH, GraphExtractor, GraphPolicy, symlog
+from stratagym.baselines.learning.networks import (
+    ROUNDS,
+    WIDTH,
+    GraphExtractor,
+    GraphPolicy,
+    scaled,
+    symlog,
+)
 from stratagym.baselines.learning.vec_env import LanesVecEnv
 
 
@@ -47,6 +54,14 @@ def test_symlog_keeps_order_and_sign() -> None:
     y = symlog(x)
     assert bool((y[1:] > y[:-1]).all())
     assert y[2] == 0
+
+
+def test_small_numbers_can_be_added_on_the_second_scale() -> None:
+    """Of the two scales the second is linear up to a hundred, either way, and ends there."""
+    x = torch.tensor([[3.0, -1.0], [4.0, 500.0]])
+    y = scaled(x)
+    assert torch.equal(y[:, :2], symlog(x))
+    assert torch.allclose(y[:, 2:], torch.tensor([[0.3, -0.1], [0.4, 10.0]]))
 
 
 def test_parameters_do_not_depend_on_size() -> None:
