@@ -57,3 +57,19 @@ def test_bodies_in_an_open_room_all_reach_their_goals(
         chosen, _ = share_steps(movers, order, grid.deltas, free, 0)
         positions = served(positions, chosen, grid.deltas, free)
     raise AssertionError(f"only {reached} got there")
+
+
+def test_one_who_is_pushed_steps_aside() -> None:
+    """In an open room a body in the way makes room at the side, not in front of the one that pushes it on."""
+    grid, free = Grid(7, 5), bits_of(np.ones((5, 7), np.bool_))
+    for d in range(4):
+        pusher = grid.at((3, 2))
+        pushed = pusher + grid.deltas[d]
+        way = Approach(grid, free, 1 << pushed + grid.deltas[d], "here")
+
+        def cost(direction: int, way: Approach = way, place: int = pusher) -> int:
+            return way.cost(place, 0) if direction == STAY else way.after(place, direction)
+
+        movers = {0: Mover(pusher, cost, True), 1: Mover(pushed, lambda k: int(k != STAY), False)}
+        chosen, _ = share_steps(movers, (0, 1), grid.deltas, free, 0)
+        assert chosen[1] not in (d, d ^ 1, STAY)
