@@ -304,6 +304,7 @@ def test_random_scenes_use_every_field() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # two minutes of work, which may be ten where much else is going on
 def test_kernel_equals_reference_at_length() -> None:
     """Five thousand episodes agree."""
     steps = starts = 0

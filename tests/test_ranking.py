@@ -12,6 +12,9 @@ from stratagym.baselines.cli import render
 from stratagym.baselines.evaluate import evaluate
 from stratagym.baselines.rollout import Episode
 from stratagym.baselines.rows import outcome
+from stratagym.baselines.suites import parse_environment
+from stratagym.envs.certificates import certificate_of
+from stratagym.envs.registry import find_domains, id_of, source_of
 from stratagym.envs.task.reference import Reference
 from stratagym.envs.task.spec import load_task
 
@@ -104,3 +107,42 @@ def test_drawn_ends_in_a_world_are_no_reason_for_hindsight() -> None:
     late = evaluate(["stratagym/Kitchen-v0:size=small"], ["random"], 1, reward="tardiness").rows[0]
     assert late["kind"] == "bound"
     assert late["reference"] == late["bound"] >= 0
+
+
+def kinds_of(label: str) -> set[str]:
+    """Return the kinds of the references that are certified for an environment."""
+    spec = parse_environment(label)
+    name = spec.id.removeprefix("stratagym/").removesuffix("-v0")
+    certificate = certificate_of(source_of(name, spec.options))
+    assert certificate is not None, f"{label} has no certificate"
+    return {reference.kind for reference in certificate.references}
+
+
+NOT_RANKED = {
+    "stratagym/Laboratory-v0:size=small",
+    "stratagym/Warehouse-v0:size=medium",
+    "stratagym/Warehouse-v0:size=small",
+    "stratagym/Wilderness-v0:size=medium",
+    "stratagym/Wilderness-v0:size=small",
+}
+"""What does not separate agents, as docs/results.md says."""
+
+
+def test_the_catalogue_says_of_every_domain_whether_it_is_ranked() -> None:
+    """Measured at medium at least, against what certificates hold, and by the page's test."""
+    found = listing.read_catalogue()
+    assert {
+        f"{id_of(name)}:size=medium" for name, domain in find_domains().items() if domain.procedural
+    } <= set(found)
+    for label, figures in found.items():
+        assert figures["ranked"] is ranking.is_ranked(figures), label
+        assert figures["ranked"] is (label not in NOT_RANKED), label
+        assert figures["episodes"] == 100, label
+        assert set(figures["reference"]) <= kinds_of(label), label
+
+
+def test_further_families_of_a_domain_are_certified_and_listed() -> None:
+    """Lands for two stand in the list beside the sizes, and have a witness."""
+    label = "stratagym/Wilderness-v0:agents=2,size=small"
+    assert label in {variant.spec.label for variant in listing.variants()}
+    assert kinds_of(label) == {"best known"}
