@@ -120,6 +120,7 @@ def kinds_of(label: str) -> set[str]:
 
 NOT_RANKED = {
     "stratagym/Laboratory-v0:size=small",
+    "stratagym/Rearrangement-v0:size=small",
     "stratagym/Warehouse-v0:size=medium",
     "stratagym/Warehouse-v0:size=small",
     "stratagym/Wilderness-v0:size=medium",
