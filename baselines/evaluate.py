@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -16,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
+from stratagym.baselines.orphans import die_with
 from stratagym.baselines.player import AgentFactory, Player, Settings
 from stratagym.baselines.results import Key, ResultsFile, Row, key_of
 from stratagym.baselines.suites import EnvironmentSpec, InputError, parse_environment
@@ -200,7 +202,9 @@ def _played(player: Player, units: Sequence[Unit], jobs: int) -> Iterator[Row]:
         return
     bare = Player(player.settings, player.factories, player.records)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(bare,)) as pool:
+    with ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=_start, initargs=(bare, os.getpid())
+    ) as pool:
         queue = iter(units)
         running: set[Future[list[Row]]] = set()
         try:
@@ -222,8 +226,9 @@ _worker: list[Player] = []
 """The player of a worker process; empty in the process that evaluates."""
 
 
-def _start(player: Player) -> None:
+def _start(player: Player, parent: int) -> None:
     """Keep the player in a worker process, so that environments are made once; Ctrl-C ends it quietly."""
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _worker[:] = [player]
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ import yaml
 
 from stratagym.baselines import train
 from stratagym.baselines.methods import check_method
+from stratagym.baselines.orphans import die_with
 from stratagym.baselines.suites import EnvironmentSpec, InputError, slug
 
 STUDY_FOLDER = Path(__file__).parent / "studies"
@@ -205,7 +204,7 @@ def _run(jobs: Sequence[Job], workers: int) -> Iterator[Job]:
     context = multiprocessing.get_context("spawn")
     queue = list(jobs)
     with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_die_with, initargs=(os.getpid(),)
+        workers, mp_context=context, initializer=die_with, initargs=(os.getpid(),)
     ) as pool:
         running: dict[Future[None], Job] = {}
         while queue or running:
@@ -226,17 +225,6 @@ def run_job(job: Job) -> None:
         job.method, job.spec, job.folder, seed=job.seed, changes=job.changes, resume=job.folder.is_dir(),
         test_episodes=job.test_episodes, against=job.against, held_out=job.held_out,
     )  # fmt: skip
-
-
-def _die_with(parent: int) -> None:
-    """End this process when its parent is gone: nobody else would, and a second one may take the run up."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def read_done(folder: Path) -> dict[str, Any]:

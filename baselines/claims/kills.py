@@ -64,6 +64,7 @@ class Killed:
         ended: how many broken runs came to their end.
         files: how many files of each were compared.
         different: those that were not the same.
+        orphans: how many of the kills have left a worker that did not end by itself.
         rows: of the unbroken run.
     """
 
@@ -72,6 +73,7 @@ class Killed:
     ended: int
     files: int
     different: tuple[str, ...]
+    orphans: int
     rows: int
 
 
@@ -96,6 +98,7 @@ def prove(arguments: Sequence[str], kills: int, folder: Path, seed: int = 0) -> 
     wanted = contents(whole)
     rng = np.random.default_rng(seed)
     killed = during = ended = 0
+    groups: list[int] = []
     different: set[str] = set()
     while killed < kills or not ended:
         broken = folder / f"broken-{ended}"
@@ -110,6 +113,7 @@ def prove(arguments: Sequence[str], kills: int, folder: Path, seed: int = 0) -> 
             during += _stamps(broken) != command.found
             os.kill(command.process.pid, signal.SIGKILL)
             command.process.wait()
+            groups.append(command.process.pid)
             killed += 1
             continue
         _end(command)
@@ -118,7 +122,7 @@ def prove(arguments: Sequence[str], kills: int, folder: Path, seed: int = 0) -> 
         different |= {name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)}
         shutil.rmtree(broken)
     rows = sum(len(part) for name, part in wanted.items() if name.endswith(".jsonl"))
-    return Killed(killed, during, ended, len(wanted), tuple(sorted(different)), rows)
+    return Killed(killed, during, ended, len(wanted), tuple(sorted(different)), _orphans(groups), rows)
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,30 @@ def _start(arguments: Sequence[str], out: Path) -> _Command:
     if out.is_dir():
         command.append("--resume")
     found = _stamps(out)
-    return _Command(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE), out, found)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, process_group=0)
+    return _Command(process, out, found)
+
+
+def _orphans(groups: Sequence[int], patience: float = 10.0) -> int:
+    """Return how many groups of processes have members left; those are ended."""
+    until, left = time.monotonic() + patience, list(groups)
+    while left:
+        left = [group for group in left if _lives(group)]
+        if time.monotonic() > until:
+            break
+        time.sleep(0.2)
+    for group in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+    return len(left)
+
+
+def _lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _stamps(folder: Path) -> frozenset[tuple[str, int]]:
@@ -217,6 +244,7 @@ def main() -> None:
         figures[name] = {
             "kills": found.kills, "while working": found.during, "broken runs": found.ended,
             "files compared": found.files, "rows": found.rows, "different": list(found.different),
+            "orphans": found.orphans,
         }  # fmt: skip
         print(name, figures[name], flush=True)
     ended = os.times()

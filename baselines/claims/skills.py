@@ -5,7 +5,9 @@ both by the dense reward, by the ticks that each has played until it succeeds as
 does: in two families on maps whose tasks are deep, and at a bench with eight tools, where a task is one
 step of depth 1 and nothing has to be reached (the negative twin).
 
-Use: ``python -m stratagym.baselines.claims.skills Mining`` (or ``Kitchen``, ``Bench``).
+With skills that are learned first (``Learned``) their training is counted in.
+
+Use: ``python -m stratagym.baselines.claims.skills Mining`` (or ``Kitchen``, ``Bench``, ``Learned``).
 """
 
 from __future__ import annotations
@@ -89,6 +91,12 @@ WORLDS: Mapping[str, World] = {
     "Kitchen": World("stratagym/Kitchen-v0:size=small", {"maskable_ppo": FLAT, "hppo": LONGER}),
     "Bench": World(BENCH, {"maskable_ppo": ALIKE, "hppo": ALIKE}, 5, 0),
 }
+
+SKILL: Mapping[str, Any] = {
+    **MEASURED, "view": "planes", "total_steps": 61_440, "eval_every": 15_360, "lanes": 16, "n_steps": 64,
+    "batch_size": 256, "n_epochs": 4, "net": [128, 128],
+}  # fmt: skip
+OVER_LEARNED: Mapping[str, Any] = {**MEASURED, "total_steps": 3_072, "eval_every": 1_024, "eval_episodes": 24}
 
 WAYS = ("success", "training", "value")
 """What is compared: success on validation maps, of the latest training episodes, and return on the former."""
@@ -192,16 +200,45 @@ def pairs(world: World) -> Iterator[dict[str, list[Curve]]]:
             yield curves
 
 
+def learned(seed: int, folder: Path) -> dict[str, Any]:
+    """Learn the skill of the mines, then a planner over it, and return what both took and reach.
+
+    The skill's own ticks count; those of the scripted play that leads to its start states do not.
+    """
+    env = WORLDS["Mining"].env
+    skill = learn(World(env, {"skill_ppo": SKILL}), "skill_ppo", seed, folder / "skill")
+    changes = {**OVER_LEARNED, "skills": str(folder / "skill")}
+    over = learn(World(env, {"hppo": changes}), "hppo", seed, folder / "planner")
+    there = reached(over, MASTERED, "training")
+    return {
+        "env": env,
+        "settings": {"skill_ppo": SKILL, "hppo": OVER_LEARNED},
+        "skill": {
+            "played": skill.played,
+            "goals reached": skill.success,
+            "under critical_path": skill.tested,
+        },
+        "planner": {"played": over.played, "success": over.success, "training": over.training},
+        "planner on test maps": over.tested,
+        "ticks to mastery": None if there is None else skill.played[-1] + there,
+    }
+
+
 def main() -> None:
     """Measure the worlds that are named and write their results, after every seed."""
     for name in sys.argv[1:]:
+        command = f"python -m stratagym.baselines.claims.skills {name}"
+        if name == "Learned":
+            with tempfile.TemporaryDirectory() as folder:
+                publish("skills-learned", learned(0, Path(folder)), command)
+            continue
         world = WORLDS[name]
         for curves in pairs(world):
             figures = {"env": world.env, "settings": world.settings, "seeds": len(curves[METHODS[0]])}
             publish(
                 f"skills-{name.lower()}",
                 {**figures, **compare(*(curves[method] for method in METHODS))},
-                f"python -m stratagym.baselines.claims.skills {name}",
+                command,
             )
 
 

@@ -22,9 +22,28 @@ def test_a_run_over_skills_survives_three_kills(tmp_path: Path) -> None:
     """Killed three times, a learned planner over skills has the weights and rows of one that was not."""
     found = kills.prove(HPPO, 3, tmp_path)
     assert found.different == ()
+    assert found.orphans == 0
     assert found.kills == 3
     assert found.ended >= 1
     assert found.rows == 3 + 3 * 3  # measurements; three agents on three test episodes
+
+
+def test_an_evaluation_that_is_killed_leaves_no_worker(tmp_path: Path) -> None:
+    """The workers of an evaluation end with it, and its rows are those of one that was not killed."""
+    short = (
+        "evaluate",
+        "stratagym/Cooking-v0:size=small",
+        "--agent",
+        "greedy",
+        "--episodes",
+        "30",
+        "--jobs",
+        "2",
+    )
+    found = kills.prove(short, 2, tmp_path)
+    assert found.different == ()
+    assert found.orphans == 0
+    assert found.during >= 1
 
 
 @pytest.mark.slow
@@ -33,6 +52,7 @@ def test_twenty_kills(name: str, tmp_path: Path) -> None:
     """Training, studies and evaluations lose and double nothing."""
     found = kills.prove(kills.COMMANDS[name], 20, tmp_path)
     assert found.different == ()
+    assert found.orphans == 0
     assert found.kills == 20
     assert found.during > 0
 
