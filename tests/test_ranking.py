@@ -119,7 +119,9 @@ def kinds_of(label: str) -> set[str]:
 
 
 NOT_RANKED = {
+    "stratagym/CableRouting-v0:size=small",
     "stratagym/Laboratory-v0:size=small",
+    "stratagym/Mining-v0:size=small",
     "stratagym/Rearrangement-v0:size=small",
     "stratagym/Warehouse-v0:size=medium",
     "stratagym/Warehouse-v0:size=small",
