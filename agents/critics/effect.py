@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stratagym.agents.base import Case, Mark, Move, Outcome
-from stratagym.envs.task.graph import TRUE
+from stratagym.envs.task.graph import holds
 from stratagym.envs.task.view import TaskView
 
 TRIES = 3
@@ -105,16 +105,12 @@ def needs_hold(task: TaskView, i: int) -> bool:
     graph = task.graph
     if graph is None:
         return True
-    n = len(graph.subtasks)
-    values = [
-        word == "done" or (word == "running" and bool(task.runs) and task.runs[j].succeeded is not None)
+    done = {
+        j
         for j, word in enumerate(task.status)
-    ]
-    for gate in graph.gates:
-        held = sum(values[v] for v in gate.positive) + sum(not values[v] for v in gate.negative)
-        values.append(held >= gate.count)
-    node = graph.subtasks[i].needs
-    return node == TRUE or (node < n + len(graph.gates) and values[node])
+        if word == "done" or (word == "running" and task.runs and task.runs[j].succeeded is not None)
+    }
+    return holds(graph, graph.subtasks[i].needs, done)
 
 
 def started(task: TaskView, before: Mark, i: int) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from stratagym.agents.base import Actions
 from stratagym.agents.planners.dispatch import RuleAgent
 from stratagym.agents.skills.plane_ways import bars_of, way_between
-from stratagym.envs.task.graph import TRUE, TaskGraph
+from stratagym.envs.task.graph import TaskGraph, holds
 from stratagym.envs.task.view import Observation, Status
 from stratagym.envs.worlds.view import ClipView, PlaneView, Point
 
@@ -122,15 +122,3 @@ class _Orders:
 def point_of(clip: ClipView, along: float) -> Point:
     """Return a point on the axis of a clip."""
     return clip.at[0] + along * math.cos(clip.angle), clip.at[1] + along * math.sin(clip.angle)
-
-
-def holds(graph: TaskGraph, node: int, done: frozenset[int]) -> bool:
-    """Return whether a node of a task holds once some subtasks are done."""
-    n = len(graph.subtasks)
-    if node == TRUE:
-        return True
-    if node < n:
-        return node in done
-    gate = graph.gates[node - n]
-    count = sum(holds(graph, v, done) for v in gate.positive)
-    return count + sum(not holds(graph, v, done) for v in gate.negative) >= gate.count

@@ -950,6 +950,18 @@ class _Crowd:
         since = max(case.since, self._m.rested.get(case.body, 0))
         return (case.body not in self._m.way, leg.way is None, since, case.body)
 
+    def _way(self, b: int) -> Approach | None:
+        """Return the way that a body is on, None if it goes nowhere."""
+        return next(leg.way for case, leg in zip(self._cases, self._legs, strict=True) if case.body == b)
+
+    def _ahead(self, b: int) -> int | None:
+        """Return the cell that a body goes to next, -1 if it stays; None if it has no way, or makes room."""
+        m, way = self._m, self._way(b)
+        if way is None or b in m.way:
+            return None
+        step = way.step(m.places[b], facing_number(m.view.bodies[b].facing))
+        return m.places[b] + m.grid.deltas[step] if step >= 0 else -1
+
     def _meet(self, b: int) -> None:
         """Make room for a body of another mind that comes the other way.
 
@@ -957,11 +969,9 @@ class _Crowd:
         one only if that has not helped for some ticks.
         """
         m = self._m
-        way = next(leg.way for case, leg in zip(self._cases, self._legs, strict=True) if case.body == b)
-        if way is None or b in m.way:
+        ahead = self._ahead(b)
+        if ahead is None:
             return
-        step = way.step(m.places[b], facing_number(m.view.bodies[b].facing))
-        ahead = m.places[b] + m.grid.deltas[step] if step >= 0 else -1
         own = {case.body for case in self._cases}
         others = [c for c, place in enumerate(m.places) if place == ahead and c not in own]
         if not others or m.view.bodies[others[0]].at is None or not m.observation.task.agents[others[0]].idle:
@@ -981,11 +991,9 @@ class _Crowd:
         That is asked by one who has waited for some ticks, and does not want to stand there itself.
         """
         m = self._m
-        way = next(leg.way for case, leg in zip(self._cases, self._legs, strict=True) if case.body == b)
-        if way is None or b in m.way:
+        way, ahead = self._way(b), self._ahead(b)
+        if way is None or ahead is None:
             return
-        step = way.step(m.places[b], facing_number(m.view.bodies[b].facing))
-        ahead = m.places[b] + m.grid.deltas[step] if step >= 0 else -1
         if ahead < 0 or not fixed >> ahead & 1 or way.field.distance(ahead) == 0:
             return
         m.blocked[b] = m.blocked.get(b, 0) + 1

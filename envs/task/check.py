@@ -13,7 +13,7 @@ from stratagym.envs.task.bounds import Heads, ease, heads, relevant
 from stratagym.envs.task.document import Task
 from stratagym.envs.task.exclusion import Exclusion
 from stratagym.envs.task.faults import quote
-from stratagym.envs.task.graph import TRUE, Constraint, TaskGraph
+from stratagym.envs.task.graph import TRUE, Constraint, TaskGraph, holds
 from stratagym.envs.task.temptation import temptation
 
 
@@ -121,7 +121,7 @@ def _satisfiable(graph: TaskGraph, constraint: Constraint, known: Heads) -> bool
     for bit, atom in enumerate(constraint.atoms):
         if atom.kind == "done":
             possible = atom.node == TRUE or known.node[atom.node] is not None
-            first |= _holds_at_reset(graph, atom.node) << bit
+            first |= holds(graph, atom.node, ()) << bit
         else:
             possible = any(known.start[i] is not None for i in atom.members)
         free |= possible << bit
@@ -146,17 +146,6 @@ def _subsets(mask: int) -> list[int]:
         subsets.append(part)
         part = (part - 1) & mask
     return subsets
-
-
-def _holds_at_reset(graph: TaskGraph, node: int) -> bool:
-    """Return whether a node holds while nothing is done."""
-    if node == TRUE or node < len(graph.subtasks):
-        return node == TRUE
-    values = [False] * len(graph.subtasks)
-    for gate in graph.gates:
-        held = sum(values[p] for p in gate.positive) + sum(not values[p] for p in gate.negative)
-        values.append(held >= gate.count)
-    return values[node]
 
 
 def _rewards(graph: TaskGraph) -> Iterable[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from stratagym.envs.rng import threshold
 from stratagym.envs.task import layout as at
 from stratagym.envs.task.bounds import relevant
-from stratagym.envs.task.graph import TRUE, Constraint, Duration, Lag, Subtask, TaskGraph
+from stratagym.envs.task.graph import TRUE, Constraint, Duration, Lag, Subtask, TaskGraph, truth_of
 
 _DURATION_KINDS = {
     "fixed": at.DUR_FIXED,
@@ -264,7 +264,7 @@ class _Builder:
         self.t[at.P_NODES] = self.put(records)
         order = dependency_order(self.graph)
         self.t[at.P_ORDER], self.t[at.T_ORDERED] = self.put(self.node(v) for v in order), len(order)
-        truth = initial_truth(self.graph)
+        truth = truth_of(self.graph, ())
         self.t[at.P_GATES] = len(self.t)
         for gate in self.graph.gates:
             true = sum(v == TRUE or truth[v] for v in gate.positive)
@@ -486,13 +486,3 @@ def support(graph: TaskGraph, node: int) -> set[int]:
 def negated(graph: TaskGraph) -> set[int]:
     """Return the subtasks that stand, however deep, under a negative literal."""
     return {i for gate in graph.gates for v in gate.negative for i in support(graph, v)}
-
-
-def initial_truth(graph: TaskGraph) -> list[bool]:
-    """Return the truth of every node while nothing is done ."""
-    truth = [False] * len(graph.subtasks)
-    for gate in graph.gates:
-        true = sum(v == TRUE or truth[v] for v in gate.positive)
-        true += sum(v != TRUE and not truth[v] for v in gate.negative)
-        truth.append(true >= gate.count)
-    return truth

@@ -13,6 +13,7 @@ only to subtasks and to gates before it, so one pass in order evaluates all.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -306,3 +307,18 @@ class TaskGraph:
         return any(s.duration.drawn or 0.0 < s.success < 1.0 for s in self.subtasks) or any(
             e.at[0] != e.at[1] or any(d.drawn for d in e.durations) for e in self.events
         )
+
+
+def truth_of(graph: TaskGraph, done: Collection[int]) -> list[bool]:
+    """Return which nodes hold once some subtasks are done, ``[n + gates]``."""
+    values = [i in done for i in range(len(graph.subtasks))]
+    for gate in graph.gates:
+        held = sum(v == TRUE or values[v] for v in gate.positive)
+        held += sum(v != TRUE and not values[v] for v in gate.negative)
+        values.append(held >= gate.count)
+    return values
+
+
+def holds(graph: TaskGraph, node: int, done: Collection[int]) -> bool:
+    """Return whether a node holds once some subtasks are done."""
+    return node == TRUE or truth_of(graph, done)[node]

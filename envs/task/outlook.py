@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from stratagym.envs.rng import DURATION, EVENT, SUCCESS, draw, draw_below, threshold
-from stratagym.envs.task.graph import TRUE, Duration, Event, TaskGraph
+from stratagym.envs.task.graph import TRUE, Duration, Event, TaskGraph, holds
 
 Objective = Literal["makespan", "reward", "tardiness"]
 OBJECTIVES: tuple[Objective, ...] = ("makespan", "reward", "tardiness")
@@ -193,13 +193,7 @@ def read(graph: TaskGraph, roots: Iterable[int], negated: bool) -> frozenset[int
 
 def holds_at_reset(graph: TaskGraph) -> bool:
     """Return whether the goal holds before anything is done, formulas aside."""
-    n = len(graph.subtasks)
-    values = [False] * n
-    for gate in graph.gates:
-        count = sum(p == TRUE or values[p] for p in gate.positive)
-        count += sum(not (p == TRUE or values[p]) for p in gate.negative)
-        values.append(count >= gate.count)
-    return graph.goal is not None and (graph.goal == TRUE or values[graph.goal])
+    return graph.goal is not None and holds(graph, graph.goal, ())
 
 
 def _helpers(graph: TaskGraph, i: int, makers: dict[int, list[int]]) -> set[int]:

@@ -12,13 +12,14 @@ import pytest
 from random_planes import random_plane
 from stratagym.agents.base import Case, Goal
 from stratagym.agents.memories.latest import LatestMemory
-from stratagym.agents.planners.tours import TourAgent, holds, point_of
+from stratagym.agents.planners.tours import TourAgent, point_of
 from stratagym.agents.skills.plane import PlaneSkill
 from stratagym.agents.skills.plane_ways import bars_of, way_between, way_to
 from stratagym.envs.api.options import Options
 from stratagym.envs.api.single import TaskEnv
 from stratagym.envs.domains.cable_routing import layout, scene_of, task_of
 from stratagym.envs.step import Model
+from stratagym.envs.task.graph import holds
 
 
 def table(seed: int, size: Any = "large", slip: float = 0.0) -> TaskEnv:

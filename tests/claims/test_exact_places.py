@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from brute_worlds import brute
 from stratagym.agents.zoo import in_world, make_agent
 from stratagym.baselines.claims import exact_search
 from stratagym.baselines.claims.trials import environment
 from stratagym.baselines.rollout import play
-from stratagym.envs.api.options import Options
-from stratagym.envs.api.single import TaskEnv
 
 ERRAND: dict[str, Any] = {
     "name": "milk and tea",
@@ -52,36 +51,19 @@ PLACES: dict[str, Any] = {
 }
 
 
-def brute(env: Any, most: int) -> int | None:
-    """Return the least makespan by stepping a single environment tick by tick from every state."""
-    env = TaskEnv(env.model, Options(reward="task", clock="tick"))
-    env.reset(seed=0)
-    layer, seen = [env.get_state()], set()
-    for tick in range(1, most + 1):
-        following = []
-        for state in layer:
-            for action in range(len(env.action_names)):
-                env.set_state(state)
-                *_, info = env.step(action)
-                if info["success"]:
-                    return tick
-                look = env.observation()
-                body, agent = look.world.bodies[0], look.task.agents[0]
-                ages = [tick - t for r in look.task.runs for t in (r.started, r.succeeded) if t is not None]
-                left = tuple(way.arrives - tick for way in look.world.ways.values())
-                place = (body.at, body.hand, agent.idle, left, repr(look.world.receptacles))
-                key = (place, look.task.status, tuple(min(age, 4) for age in ages))
-                if key not in seen:
-                    seen.add(key)
-                    following.append(env.get_state())
-        layer = following
-    return None
+def moment(tick: int, look: Any) -> Any:
+    """Return what tells states apart: where all is, and ages as far as they matter."""
+    body, agent = look.world.bodies[0], look.task.agents[0]
+    ages = [tick - t for r in look.task.runs for t in (r.started, r.succeeded) if t is not None]
+    left = tuple(way.arrives - tick for way in look.world.ways.values())
+    place = (body.at, body.hand, agent.idle, left, repr(look.world.receptacles))
+    return place, look.task.status, tuple(min(age, 4) for age in ages)
 
 
 def test_the_search_agrees_with_stepping_one_environment_from_every_state() -> None:
     """With a way, a lid, something that cools by itself and tea that does not wait."""
     env = environment("errand", ERRAND, PLACES, 60)
-    least = brute(env, 24)
+    least = brute(env, 24, moment)
     assert least is not None
     for known in (least, least + 1, least + 6):
         found = exact_search.search(env.model, 0, known)
